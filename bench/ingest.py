@@ -1,0 +1,232 @@
+"""Samples from the import's first byte to open tasks, probing against the bare library, and memory meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import orjson
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from bench.client import Client, run_in_processes
+from bench.processes import Processes, cpu_per_cycle
+from bench.project import TENANT, BenchSettings, Project, fresh_project, open_tasks
+from bench.reference import kafka_ceiling, library_images_per_cpu_s, library_lines_per_s, mongo_ceiling
+from bench.report import Figures, size_name
+from services.ingest.probing import ProbePool
+from shared.clock import utc_now
+from shared.events import encode
+from shared.events.samples import AssetSource, SampleSubmitted
+from shared.events.tasks import TaskCreated
+from shared.ids import new_id, sample_id_of
+from shared.settings import SharedSettings
+
+SPEC: Final[dict[str, Any]] = {
+    "title": "Benchmark of ingest",
+    "objective": {"goal": "Measure imports.", "output": "predictive", "modalities": ["text"]},
+    "languages": ["en"],
+    "assets": {"text": {"modality": "text", "required": True}},
+    "fields": {
+        "sentiment": {"kind": "choice", "asset": "text", "required": True, "options": ["good", "bad"]},
+    },
+}
+SENTENCE: Final = (
+    "The parcel came two days late and its corner was dented, but what was inside still works as it should. "
+)
+IMAGES: Final = Path(__file__).resolve().parent.parent / "examples" / "media" / "images"
+CHUNK_LINES: Final = 500
+LOOK_SECONDS: Final = 0.2
+PATIENCE_SECONDS: Final = 60.0
+SLOWEST_PER_SECOND: Final = 100
+PROBE_ROUNDS: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class ImportLoad:
+    """What the load process sends."""
+
+    url: str
+    key: str
+    project_id: str
+    samples: int
+
+
+class Sent(NamedTuple):
+    """When the body began, in ms since 1970, and how many seconds later it was accepted."""
+
+    started_ms: float
+    seconds: float
+
+
+async def measure(settings: BenchSettings, samples: int) -> tuple[Figures, Figures]:
+    """Import texts into a fresh project, and probe the demo's images.
+
+    Args:
+        settings: Where the stack is.
+        samples: How many texts.
+
+    Returns:
+        The figures, and the ceiling of the servers and of the bare libraries.
+    """
+    async with fresh_project(settings, "ingest", SPEC) as project:
+        figures = await _import(settings, project, samples)
+        record = _submitted_record(project)
+    library = library_images_per_cpu_s(_images())
+    probed = await _probe_images_per_cpu_s(_images())
+    figures |= {"probe_images_per_cpu_s": probed, "probe_ratio_to_library": probed / library}
+    lines = [_line(number) for number in range(1000)]
+    return figures, {
+        "library_images_per_cpu_s": library,
+        "library_lines_per_s": library_lines_per_s(lines),
+        **await kafka_ceiling(settings, record),
+        **await mongo_ceiling(settings, {"state": {"text": record.decode()}}),
+    }
+
+
+async def send(load: ImportLoad) -> Sent:
+    """Send the import as one streamed body."""
+
+    async def body() -> AsyncIterator[bytes]:
+        for first in range(0, load.samples, CHUNK_LINES):
+            yield b"".join(_line(number) for number in range(first, min(first + CHUNK_LINES, load.samples)))
+
+    path = f"/v1/projects/{load.project_id}/imports"
+    async with Client(load.url, load.key) as client:
+        started_ms = time.time() * 1000
+        answer = await client.call("POST", path, body(), {"Content-Type": "application/x-ndjson"})
+    return Sent(started_ms, answer.expect(202).seconds)
+
+
+async def _import(settings: BenchSettings, project: Project, samples: int) -> dict[str, float]:
+    processes = Processes.of_stack()
+    peaks: dict[str, float] = {}
+    load = ImportLoad(settings.gateway_url, settings.owner_key.get_secret_value(), project.id, samples)
+    begin = await _ends_of_created(settings)
+    cpu_before = processes.cpu_ms()
+    watching = asyncio.create_task(_watch_memory(processes, peaks))
+    [sent] = await asyncio.to_thread(run_in_processes, send, [load])
+    patience = PATIENCE_SECONDS + samples / SLOWEST_PER_SECOND
+    await project.until(lambda progress: open_tasks(progress) >= samples, patience, f"{samples} open tasks")
+    watching.cancel()
+    cpu = cpu_per_cycle(cpu_before, processes.cpu_ms(), samples)
+    ready_ms = await _created_ms(settings, project.id, begin)
+    return {
+        "text_samples_per_s": samples / (ready_ms[-1] - sent.started_ms) * 1000,
+        "accepted_lines_per_s": samples / sent.seconds,
+        "first_task_after_ms": ready_ms[0] - sent.started_ms,
+        **_last_to_first(ready_ms),
+        **{f"{name}_rss_mb": peak for name, peak in peaks.items()},
+        **{name.replace("per_cycle", "per_sample"): ms for name, ms in cpu.items()},
+    }
+
+
+def _last_to_first(ready_ms: Sequence[int]) -> dict[str, float]:
+    """Return the rate of the last tasks over that of the first as many: 1.0 when the cost of a row stays the same.
+
+    The first and the last hundred thousand where there are so many, else the first and the last quarter.
+    """
+    part = min(100_000, len(ready_ms) // 4)
+    first = ready_ms[part - 1] - ready_ms[0]
+    last = ready_ms[-1] - ready_ms[-part]
+    return {f"last_to_first_{size_name(part)}": first / last} if part and first and last else {}
+
+
+async def _watch_memory(processes: Processes, peaks: dict[str, float]) -> None:
+    """Keep the highest resident memory seen of the two processes that an import streams through."""
+    while True:
+        for name in ("gateway", "ingest"):
+            if (rss := processes.rss_mb(name)) is not None:
+                peaks[name] = max(rss, peaks.get(name, 0.0))
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _ends_of_created(settings: SharedSettings) -> dict[TopicPartition, int]:
+    """Return where each partition of ``task.created`` ends now."""
+    async with AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap.split(",")) as consumer:
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(_created_partitions(settings))
+    return ends
+
+
+async def _created_ms(settings: SharedSettings, project_id: str, begin: Mapping[TopicPartition, int]) -> list[int]:
+    """Return when each task of the project was announced, in ms since 1970 and in order.
+
+    Read from the log after the run, by the records' own timestamps, so that looking costs the run nothing.
+    """
+    found: list[int] = []
+    async with AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap.split(",")) as consumer:
+        partitions = _created_partitions(settings)
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        for partition in partitions:
+            consumer.seek(partition, begin[partition])
+        while any([await consumer.position(partition) < end for partition, end in ends.items()]):
+            for records in (await consumer.getmany(timeout_ms=200)).values():
+                found += [each.timestamp for each in records if orjson.loads(each.value)["project_id"] == project_id]
+    return sorted(found)
+
+
+def _created_partitions(settings: SharedSettings) -> list[TopicPartition]:
+    return [TopicPartition(TaskCreated.topic, number) for number in range(settings.partitions)]
+
+
+async def _probe_images_per_cpu_s(images: Sequence[Path]) -> float:
+    """Return how many images a probe worker looks at, previews included, in a second of its CPU time.
+
+    The time of a worker is known when it has ended, so one that does many rounds is compared with one that does few:
+    what remains is free of the worker's start.
+    """
+
+    async def cpu_of(rounds: int) -> float:
+        before = os.times()
+        async with ProbePool(workers=1) as pool:
+            for _ in range(rounds):
+                for image in images:
+                    await pool.probe(image, "image", image.name, None)
+        after = os.times()
+        return after.children_user + after.children_system - before.children_user - before.children_system
+
+    few, many = await cpu_of(2), await cpu_of(2 + PROBE_ROUNDS)
+    return PROBE_ROUNDS * len(images) / (many - few)
+
+
+def _images() -> list[Path]:
+    return sorted(path for path in IMAGES.rglob("*") if path.suffix in {".jpg", ".png"})
+
+
+def _line(number: int) -> bytes:
+    line = {
+        "external_id": f"text-{number}",
+        "assets": {"text": {"text": _text(number)}},
+        "metadata": {"source": "bench", "number": number},
+        "language": "en",
+    }
+    return orjson.dumps(line) + b"\n"
+
+
+def _text(number: int) -> str:
+    return f"Review {number}. {SENTENCE * (1 + number % 3)}"
+
+
+def _submitted_record(project: Project) -> bytes:
+    """Return the body of the record that the gateway writes for one line."""
+    event = SampleSubmitted(
+        event_id=new_id(),
+        tenant_id=TENANT,
+        occurred_at=utc_now(),
+        request_id=new_id(),
+        sample_id=sample_id_of(TENANT, project.id, "text-1"),
+        project_id=project.id,
+        project_version=project.version,
+        external_id="text-1",
+        assets={"text": AssetSource(text=_text(1))},
+        metadata={"source": "bench", "number": 1},
+        language="en",
+        job_id=f"ingest-{new_id()}",
+        line=1,
+    )
+    return encode(event, "gateway")[0]

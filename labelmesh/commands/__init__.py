@@ -1,0 +1,1 @@
+"""The commands of ``labelmesh``, by what they are about."""

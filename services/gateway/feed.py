@@ -1,0 +1,132 @@
+"""The live feed: what happens in a tenant, as server-sent events, from now on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final
+
+import orjson
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+from fastapi import APIRouter, Depends
+from fastapi.responses import StreamingResponse
+
+from services.gateway.context import Context
+from services.gateway.settings import GatewaySettings
+from shared.events import EVENTS
+from shared.events.external import ExternalRecord
+from shared.security import MANAGERS, READERS, Principal
+
+log = structlog.get_logger()
+
+QUEUED: Final = 1000
+"""How far a listener may fall behind before events are left out for them."""
+KEEPALIVE_SECONDS: Final = 15.0
+
+_SHOWN: Final = [
+    event
+    for event in EVENTS
+    if "gateway" in event.consumers and not event.compacted and not issubclass(event, ExternalRecord)
+]
+"""What tools write is no fact yet: whoever may write there could otherwise tell any tenant anything."""
+_TOPICS: Final = sorted({event.topic for event in _SHOWN})
+_TYPES: Final = {event.name() for event in _SHOWN}
+
+
+@dataclass(eq=False, slots=True)
+class _Listener:
+    principal: Principal
+    queue: asyncio.Queue[bytes] = field(default_factory=lambda: asyncio.Queue(QUEUED))
+    left_out: int = 0
+
+
+class Feed:
+    """Reads what services announce and hands it to those who listen."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._settings = settings
+        self._listeners: set[_Listener] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to read at the end of the log."""
+        self._task = asyncio.create_task(self._run(), name="feed")
+
+    async def stop(self) -> None:
+        """End reading."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def listen(self, principal: Principal) -> AsyncIterator[bytes]:
+        """Yield server-sent events of the principal's tenant until the client leaves."""
+        listener = _Listener(principal)
+        self._listeners.add(listener)
+        try:
+            while True:
+                try:
+                    yield await asyncio.wait_for(listener.queue.get(), KEEPALIVE_SECONDS)
+                except TimeoutError:
+                    yield b": still here\n\n"
+        finally:
+            self._listeners.discard(listener)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._read()
+            except KafkaError as error:
+                log.warning("feed_interrupted", error=repr(error))
+                await asyncio.sleep(1)
+
+    async def _read(self) -> None:
+        consumer = AIOKafkaConsumer(*_TOPICS, bootstrap_servers=self._settings.kafka_bootstrap.split(","))
+        await consumer.start()
+        try:
+            async for record in consumer:
+                if self._listeners:
+                    self._hand_out(record)
+        finally:
+            await consumer.stop()
+
+    def _hand_out(self, record: Any) -> None:
+        name = dict(record.headers).get("ce_type", b"").decode("utf-8", "replace")
+        if name not in _TYPES:
+            return
+        try:
+            body = orjson.loads(record.value)
+        except orjson.JSONDecodeError:
+            return
+        shown = {key: value for key, value in body.items() if key not in {"fields", "tenant_id"}}
+        message = b"id: %s:%d:%d\nevent: %s\ndata: %s\n\n" % (
+            record.topic.encode(),
+            record.partition,
+            record.offset,
+            name.encode(),
+            orjson.dumps(shown),
+        )
+        for listener in self._listeners:
+            who = listener.principal
+            if body.get("tenant_id") != who.tenant_id:
+                continue
+            if who.projects and body.get("project_id") not in who.projects:
+                continue
+            if listener.queue.full():
+                listener.left_out += 1
+            else:
+                listener.queue.put_nowait(message)
+
+
+def create_feed_router(context: Context, feed: Feed) -> APIRouter:
+    """Return the route of the live feed."""
+    router = APIRouter(prefix="/v1", tags=["events"])
+    Caller = Annotated[Principal, Depends(context.keys.authenticate)]  # noqa: N806 - a type that needs the context
+
+    @router.get("/events")
+    async def events(caller: Caller) -> StreamingResponse:
+        """Follow what happens in the tenant, from now on, as server-sent events."""
+        caller.require(MANAGERS | READERS | {"integration"})
+        return StreamingResponse(feed.listen(caller), media_type="text/event-stream")
+
+    return router

@@ -1,0 +1,322 @@
+"""The work that can be given out, in memory and in order, for the partitions that this replica owns.
+
+Ownership is for speed: what is picked here is only leased when the compare-and-set on the sample's document succeeds.
+
+Of a sample that nobody has touched, and of one on which nothing is left to do, the board keeps no object, for there may
+be a million of each: an entry in the backlog, and a value that all samples of the same kind share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from random import Random
+from typing import Any, Final
+
+from services.task_assignment.domain.ages import Ages, Waiting, free_slots
+from services.task_assignment.domain.due_book import DueBook, due_work
+from services.task_assignment.domain.eligibility import barred_from, is_diverse, may_take
+from services.task_assignment.domain.kept import (
+    Brief,
+    Fresh,
+    Known,
+    Scope,
+    counted,
+    counts_of_fresh,
+    due_work_of,
+    fresh_of,
+    fresh_of_state,
+    is_in_work,
+    leases_in,
+    made_of,
+    task_of,
+)
+from services.task_assignment.domain.ordered import Entry
+from services.task_assignment.domain.picks import DueLease, DueReturn, Empty, Pick
+from services.task_assignment.domain.ready import Place, QueueName, ReadyTasks, Seeker, WhyEmpty, order_of
+from services.task_assignment.domain.tally import Tally
+from services.task_assignment.domain.tasks import Returning, SampleTasks, task_key
+from services.task_assignment.domain.timers import Timers
+from shared.ledger import Saved
+
+NO_GROUP: Final[tuple[str | None, int]] = (None, 0)
+ON_THE_BOARD: Final = tuple(SampleTasks.model_fields.keys() - {"assets", "metadata", "predictions"})
+"""What the board knows of a sample: who may work on it, not what the work is about."""
+
+
+class Board:
+    """Ready queues, ends of leases, and counts, kept in step with the documents."""
+
+    def __init__(self, random: Random | None = None) -> None:
+        """Begin with nothing.
+
+        Args:
+            random: Chooses, where a project has its tasks chosen at random; one of a known seed makes that repeatable.
+        """
+        self._known: dict[str, Brief | Known] = {}
+        self._briefs: dict[Brief, Brief] = {}
+        self._ready = ReadyTasks(self._in_backlog, random or Random())  # noqa: S311 - fair, not secret
+        self._ends: Timers[DueLease] = Timers()
+        self._returns: Timers[DueReturn] = Timers()
+        self._tally = Tally()
+        self._ages = Ages()
+        self.due: DueBook[Scope] = DueBook()
+        self._owned: set[int] = set()
+
+    @property
+    def owned(self) -> frozenset[int]:
+        """The partitions whose samples are served here."""
+        return frozenset(self._owned)
+
+    def own(self, partitions: Iterable[int]) -> None:
+        """Begin to keep samples of these partitions."""
+        self._owned |= set(partitions)
+
+    def disown(self, partitions: Collection[int]) -> None:
+        """Forget the samples of these partitions."""
+        gone = set(partitions)
+        self._owned -= gone
+        for known in self._known.values():
+            if isinstance(known, Known) and known.sample.partition in gone:
+                for place in known.places.values():
+                    self._ready.withdraw(place)
+        self._known = {id_: known for id_, known in self._known.items() if known.scope.partition not in gone}
+        self._briefs = {brief: brief for brief in self._briefs if brief.scope.partition not in gone}
+        self._ready.forget_backlog(lambda entry: entry[1] not in self._known)
+        for partition in gone:
+            self._ends.forget(partition)
+            self._returns.forget(partition)
+        self._tally.forget(gone)
+        self._ages.forget(gone)
+        self.due.forget(lambda scope: scope.partition in gone)
+
+    def load(self, documents: Iterable[Mapping[str, Any]]) -> None:
+        """Take in samples as their documents stand in the store; ``ON_THE_BOARD`` is enough of their states.
+
+        The same as ``put`` of each, but no object is made of a sample that nobody has touched.
+        """
+        for document in documents:
+            state, revision = document["state"], document["revision"]
+            if state is None or state["partition"] not in self._owned:
+                continue
+            id_ = document["_id"]
+            fresh = None if id_ in self._known else fresh_of_state(state)
+            if fresh is None:
+                self.put(SampleTasks.model_validate(state), revision)
+            else:
+                scope = Scope(state["tenant_id"], state["project_id"], state["partition"])
+                self._put_fresh(id_, scope, revision, fresh, state["created_ms"], state.get("due_ms", 0))
+
+    def put_saved(self, samples: Mapping[str, Saved[SampleTasks]]) -> None:
+        """Take in what a fold has written."""
+        for saved in samples.values():
+            self.put(saved.state, saved.revision)
+
+    def put(self, sample: SampleTasks, revision: int) -> None:
+        """Take in a sample as it stands in the store.
+
+        One that is older than what is known here, or of a partition that is not owned, is passed over.
+        """
+        id_ = f"{sample.tenant_id}/{sample.sample_id}"
+        before = self._known.get(id_)
+        if sample.partition not in self._owned or (before is not None and revision <= before.revision):
+            return
+        if before is None and (fresh := fresh_of(sample)) is not None:
+            scope = Scope(sample.tenant_id, sample.project_id, sample.partition)
+            self._put_fresh(id_, scope, revision, fresh, sample.created_ms, sample.due_ms)
+            return
+        counts = counted(sample)
+        scope = Scope(sample.tenant_id, sample.project_id, sample.partition)
+        self._tally.change(scope, () if before is None else before.counts, counts)
+        now = Known(sample, revision, counts, due_work(sample))
+        self._ages.change(scope, sample.created_ms, free_slots(before), free_slots(now))
+        self.due.move(scope, due_work_of(before), now.work)
+        if isinstance(before, Known):
+            now.taken, now.places = before.taken, before.places
+        self._line_up(id_, now)
+        self._note_leases(id_, before, sample)
+        self._note_returns(id_, before, sample)
+        self._known[id_] = (
+            now if is_in_work(sample) or now.taken else self._shared(Brief(now.scope, revision, counts, None))
+        )
+
+    def sample(self, document_id: str) -> SampleTasks:
+        """Return a sample that is being worked on as it is known here: as far as ``ON_THE_BOARD``.
+
+        Raises:
+            KeyError: It is not known here, or nobody works on it.
+        """
+        known = self._known[document_id]
+        if not isinstance(known, Known):
+            raise KeyError(document_id)
+        return known.sample
+
+    def pick(self, seeker: Seeker, exclude: Collection[str] = ()) -> Pick | Empty:
+        """Choose the next slot for somebody, in the order in which each project has its tasks served.
+
+        Depth first: partly filled before untouched, then by priority, then the oldest. Breadth first: by priority, then
+        untouched before partly filled. At random: any of the first few of one priority.
+
+        Args:
+            seeker: Who asks, and what they may do.
+            exclude: Task ids that they are being given at the moment.
+
+        Returns:
+            The slot, held back from others until ``done_with``; or why there is none.
+        """
+
+        def accepts(entry: Entry) -> bool:
+            _, id_, key = entry
+            known = self._known[id_]
+            if not isinstance(known, Known):
+                return task_of(known, id_) not in exclude
+            task = known.sample.tasks[key]
+            group, most = seeker.groups.get(known.sample.project_id, NO_GROUP)
+            return (
+                task.task_id not in exclude
+                and may_take(known.sample, task, seeker.annotator_id)
+                and is_diverse(task, group, most)
+            )
+
+        entry, seen = self._ready.first(seeker, accepts)
+        if entry is None:
+            return Empty("all-done-by-you" if seen else "no-open-tasks", seen)
+        _, id_, key = entry
+        known = self._opened(entry)
+        task = known.sample.tasks[key]
+        group = seeker.groups.get(known.sample.project_id, NO_GROUP)[0]
+        beside = None if group is None else tuple(task.annotators)
+        pick = Pick(id_, key, task.task_id, self._free(known, key)[0], task.stage, group, beside)
+        known.taken.add((key, pick.slot))
+        self._line_up(id_, known)
+        return pick
+
+    def why_empty(self, seeker: Seeker) -> WhyEmpty:
+        """Return which filter left nothing of what is open in somebody's tenant."""
+        return self._ready.why_empty(seeker)
+
+    def done_with(self, pick: Pick) -> None:
+        """Let go of a slot that was picked; whether it was leased stands in the store."""
+        known = self._known.get(pick.document_id)
+        if isinstance(known, Known):
+            known.taken.discard((pick.task_key, pick.slot))
+            self._line_up(pick.document_id, known)
+
+    def ended(self, partition: int, before_ms: int) -> Iterator[DueLease]:
+        """Yield, and forget, the leases of a partition that ended before a time and still stand so in the store."""
+        for due in self._ends.before(partition, before_ms):
+            if self._stands(due):
+                yield due
+
+    def earliest_end(self, partition: int) -> int | None:
+        """Return when the next lease of a partition ends, in ms since 1970."""
+        return self._ends.earliest(partition)
+
+    def returning(self, partition: int, before_ms: int) -> Iterator[DueReturn]:
+        """Yield, and forget, those of a partition who may have a task again that they skipped, and still wait for it."""
+        for due in self._returns.before(partition, before_ms):
+            known = self._known.get(due.document_id)
+            task = known.sample.tasks.get(due.task_key) if isinstance(known, Known) else None
+            if task is not None and Returning(annotator_id=due.annotator_id, at_ms=due.at_ms) in task.returning:
+                yield due
+
+    def remember(self, due: DueLease | DueReturn, partition: int) -> None:
+        """Put back what has to be tried again."""
+        if isinstance(due, DueLease):
+            self._ends.note(due, partition)
+        else:
+            self._returns.note(due, partition)
+
+    def counts(self) -> dict[tuple[str, str, int], dict[str, int]]:
+        """Return, per tenant, project and partition, how many samples, tasks and slots are in which state."""
+        return self._tally.counts()
+
+    def waiting(self) -> dict[tuple[str, str, str], Waiting]:
+        """Return, by project, stage and language, how many slots are free and since when the oldest is."""
+        return self._ages.waiting()
+
+    def late(self, now_ms: int) -> int:
+        """Return how many leases have ended and are neither answered nor taken back."""
+        return sum(self._ends.count_before(partition, now_ms, self._stands) for partition in self._owned)
+
+    def slots_by_stage(self, wanted: str) -> dict[tuple[str, str], int]:
+        """Return the number of slots in a state (free, leased, done) per project and stage."""
+        return self._tally.slots_by_stage(wanted)
+
+    def is_behind(self, document_id: str, revision: int) -> bool:
+        """Return whether the store has a newer revision of a sample than is known here."""
+        known = self._known.get(document_id)
+        return known is None or known.revision < revision
+
+    def _stands(self, due: DueLease) -> bool:
+        known = self._known.get(due.document_id)
+        standing = (due.lease_id, due.expires_ms)
+        return isinstance(known, Known) and leases_in(known.sample, due.task_key).get(due.slot) == standing
+
+    def _in_backlog(self, entry: Entry) -> bool:
+        known = self._known.get(entry[1])
+        return isinstance(known, Brief) and known.fresh is not None
+
+    def _put_fresh(self, id_: str, scope: Scope, revision: int, fresh: Fresh, created_ms: int, due_ms: int) -> None:
+        counts = counts_of_fresh(fresh)
+        self._tally.change(scope, (), counts)
+        self._known[id_] = brief = self._shared(Brief(scope, revision, counts, fresh))
+        self._ages.change(scope, created_ms, {}, free_slots(brief))
+        self.due.move(scope, (), due_work_of(brief))
+        level = fresh.priority if due_ms else None
+        name = QueueName(scope.tenant_id, scope.project_id, fresh.stage, fresh.language or "", level)
+        entry = (order_of(fresh.priority, created_ms, due_ms), id_, task_key(fresh.stage, 1))
+        self._ready.add_to_backlog(name, entry)
+
+    def _shared(self, brief: Brief) -> Brief:
+        return self._briefs.setdefault(brief, brief)
+
+    def _opened(self, entry: Entry) -> Known:
+        """Return what is kept of a sample that is being worked on, made now if nobody has touched it yet."""
+        order, id_, key = entry
+        known = self._known[id_]
+        if isinstance(known, Known):
+            return known
+        opened = Known(made_of(known, order, id_, key), known.revision, known.counts, due_work_of(known))
+        self._known[id_] = opened
+        return opened
+
+    def _free(self, known: Known, key: str) -> list[str]:
+        return [slot for slot in known.sample.tasks[key].free if (key, slot) not in known.taken]
+
+    def _line_up(self, id_: str, known: Known) -> None:
+        """Put each task of a sample where it now belongs in line."""
+        for key in known.places.keys() | known.sample.tasks.keys():
+            place = self._place(id_, known, key) if key in known.sample.tasks else None
+            before = known.places.get(key)
+            if place == before:
+                continue
+            if before is not None:
+                self._ready.withdraw(before)
+                del known.places[key]
+            if place is not None:
+                self._ready.put(place)
+                known.places[key] = place
+
+    def _place(self, id_: str, known: Known, key: str) -> Place | None:
+        sample, task = known.sample, known.sample.tasks[key]
+        if not self._free(known, key):
+            return None
+        begun = any(slot.state != "free" or (key, name) in known.taken for name, slot in task.slots.items())
+        level = sample.priority if sample.until_ms else None
+        name = QueueName(sample.tenant_id, sample.project_id, task.stage, sample.language or "", level)
+        order = order_of(sample.priority, sample.created_ms, sample.until_ms)
+        return Place(name, begun, (order, id_, key), barred_from(sample, task))
+
+    def _note_leases(self, id_: str, before: Brief | Known | None, sample: SampleTasks) -> None:
+        for key in sample.tasks:
+            known_leases = leases_in(before.sample, key) if isinstance(before, Known) else {}
+            for slot, (lease_id, expires_ms) in leases_in(sample, key).items():
+                if known_leases.get(slot) != (lease_id, expires_ms):
+                    self._ends.note(DueLease(expires_ms, id_, key, slot, lease_id), sample.partition)
+
+    def _note_returns(self, id_: str, before: Brief | Known | None, sample: SampleTasks) -> None:
+        for key, task in sample.tasks.items():
+            was = before.sample.tasks.get(key) if isinstance(before, Known) else None
+            for each in task.returning:
+                if was is None or each not in was.returning:
+                    self._returns.note(DueReturn(each.at_ms, id_, key, each.annotator_id), sample.partition)

@@ -1,0 +1,186 @@
+"""Keeps the partitions that this replica owns: takes over, takes back leases that ended, writes the counts."""
+
+from __future__ import annotations
+
+import gc
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+import structlog
+from aiokafka import TopicPartition
+
+from services.task_assignment.bookkeeping import Bookkeeper
+from services.task_assignment.domain.ages import bounded
+from services.task_assignment.domain.board import Board
+from services.task_assignment.domain.picks import DueLease, DueReturn
+from services.task_assignment.domain.taking_back import TAKE_BACK_AFTER_MS, taken_back_before
+from services.task_assignment.leases import lease_of, released
+from services.task_assignment.metrics import EXPIRED, HELD, LATE, OLDEST, OWNED, READY
+from services.task_assignment.store import Store
+from shared.clock import Clock, to_ms
+from shared.consumer import PartitionWatcher
+from shared.events.samples import SampleIngested
+from shared.events.tasks import (
+    AnnotationSubmitted,
+    AssignmentMemberAnnounced,
+    ReviewSubmitted,
+    Ticked,
+)
+from shared.ids import new_id
+from shared.kafka import Producer
+
+log = structlog.get_logger()
+
+D = TypeVar("D", DueLease, DueReturn)
+
+SUBMISSION_TOPICS: Final = (AnnotationSubmitted.topic, ReviewSubmitted.topic)
+SYSTEM_TENANT: Final = "-"
+
+
+class Keeper(PartitionWatcher):
+    """Watches partitions come, go and progress."""
+
+    def __init__(self, store: Store, board: Board, producer: Producer, clock: Clock, *, address: str) -> None:
+        self._store = store
+        self._board = board
+        self._producer = producer
+        self._clock = clock
+        self._address = address
+        self._member_id = new_id()
+        self._folded: dict[tuple[str, int], int] = {}
+        self._ticked: dict[int, int] = defaultdict(int)
+        self._books = Bookkeeper(store, board, clock)
+
+    async def on_assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """Read the samples of the partitions that came, and say that they are served here."""
+        came = {each.partition for each in partitions if each.topic == SampleIngested.topic}
+        self._board.own(came)
+        with no_collection():
+            async for documents in self._store.of_partitions(sorted(came)):
+                self._board.load(documents)
+        await self._books.take_over(came)
+        await self._announce()
+        log.info("partitions_taken_over", partitions=len(came))
+
+    async def on_revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """Forget the partitions that went."""
+        went = {each.partition for each in partitions if each.topic == SampleIngested.topic}
+        self._board.disown(went)
+        self._books.give_up(went)
+        for each in partitions:
+            self._folded.pop((each.topic, each.partition), None)
+
+    def on_folded(self, topic: str, partition: int, timestamp_ms: int) -> None:
+        """Note the broker's time up to which submissions of a partition are folded."""
+        if topic in SUBMISSION_TOPICS:
+            self._folded[topic, partition] = max(timestamp_ms, self._folded.get((topic, partition), 0))
+
+    async def take_back(self) -> None:
+        """Take back the leases that ended, where no submission in time can be on its way any more.
+
+        ``taken_back_before`` has the rule; where no traffic brings the record that it waits for, a tick does.
+        """
+        now_ms = to_ms(self._clock())
+        for partition in sorted(self._board.owned):
+            before_ms = taken_back_before(self._folded.get((topic, partition), 0) for topic in SUBMISSION_TOPICS)
+            await self._do_each(partition, list(self._board.ended(partition, before_ms)), self._take_back)
+            end = self._board.earliest_end(partition)
+            if end is not None and now_ms > end + TAKE_BACK_AFTER_MS and now_ms - self._ticked[partition] > 1000:
+                self._ticked[partition] = now_ms
+                await self._tick(partition)
+
+    async def let_return(self) -> None:
+        """Let those have a task again who skipped it long enough ago, where the project's policy has it so."""
+        for partition in sorted(self._board.owned):
+            due = list(self._board.returning(partition, to_ms(self._clock())))
+            await self._do_each(partition, due, self._let_return)
+
+    async def write_progress(self) -> None:
+        """Write the figures that changed since they were last written."""
+        await self._books.write()
+        OWNED.set(len(self._board.owned))
+        self._measure(to_ms(self._clock()))
+
+    async def repair(self) -> None:
+        """Bring the board in step with the store: a replica that believed to own a partition may have written it."""
+        async for revisions in self._store.revisions(sorted(self._board.owned)):
+            behind = [id_ for id_, revision in revisions.items() if self._board.is_behind(id_, revision)]
+            for stored in (await self._store.samples(behind)).values() if behind else ():
+                self._board.put(stored.sample, stored.revision)
+
+    async def leave(self) -> None:
+        """Say that nothing is served here any more."""
+        self._board.disown(self._board.owned)
+        await self._announce()
+
+    async def _do_each(self, partition: int, due: Sequence[D], act: Callable[[D], Awaitable[None]]) -> None:
+        """Do what is due, one after the other; what cannot be done, and all behind it, is due again."""
+        for number, each in enumerate(due):
+            try:
+                await act(each)
+            except Exception:
+                for left in due[number:]:
+                    self._board.remember(left, partition)
+                raise
+
+    async def _let_return(self, due: DueReturn) -> None:
+        await self._store.let_return(due)
+        for stored in (await self._store.samples([due.document_id])).values():
+            self._board.put(stored.sample, stored.revision)
+
+    async def _take_back(self, due: DueLease) -> None:
+        known = self._board.sample(due.document_id)
+        lease = lease_of(known, due.task_key, due.slot)
+        if lease is None:
+            return
+        taken = await self._store.take_back(due, lease.annotator_id)
+        for stored in (await self._store.samples([due.document_id])).values():
+            self._board.put(stored.sample, stored.revision)
+        if not taken:
+            return
+        EXPIRED.inc()
+        await self._producer.publish([released(lease, "expired", self._clock())])
+
+    def _measure(self, now_ms: int) -> None:
+        """Show what waits and what is held; what there is nothing of any more is not shown."""
+        for gauge in (READY, OLDEST, HELD):
+            gauge.clear()
+        for queue, waiting in bounded(self._board.waiting()).items():
+            READY.labels(*queue).set(waiting.slots)
+            OLDEST.labels(*queue).set(max(0, now_ms - waiting.oldest_ms) / 1000)
+        for (project, stage), slots in self._board.slots_by_stage("leased").items():
+            if slots:
+                HELD.labels(project, stage).set(slots)
+        LATE.set(self._board.late(now_ms))
+
+    async def _tick(self, partition: int) -> None:
+        for topic in SUBMISSION_TOPICS:
+            tick = Ticked(event_id=new_id(), tenant_id=SYSTEM_TENANT, occurred_at=self._clock())
+            await self._producer.publish_to(tick, topic, partition)
+
+    async def _announce(self) -> None:
+        member = AssignmentMemberAnnounced(
+            event_id=new_id(),
+            tenant_id=SYSTEM_TENANT,
+            occurred_at=self._clock(),
+            member_id=self._member_id,
+            address=self._address,
+            partitions=sorted(self._board.owned),
+        )
+        await self._producer.publish([member])
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Load without Python's cycle collector, which would look through all that is there again and again.
+
+    What was loaded holds no cycles and stays, so the collector need never look at it later either.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -1,0 +1,417 @@
+"""How a service reads the log: one group, batches across topics, each event to the route that it has.
+
+Offsets are committed by hand, after everything that follows from a batch is with the broker. FastStream's ``nack``
+would bring the same batch again at once and for every partition, so a batch that fails is retried here, with backoff.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+
+from shared import kafka, media, mongo, telemetry
+from shared.commits import OffsetCommits
+from shared.errors import LabelmeshError
+from shared.events import DEAD_LETTER_TOPIC, Event, decode, encode
+from shared.health import Health
+from shared.kafka import Producer
+from shared.ledger import DeadLetter, Delivery, Ledger, Position, StepFunction
+from shared.media import Media
+
+log = structlog.get_logger()
+
+BATCH_RECORDS: Final = 500
+BATCH_EVERY: Final = timedelta(milliseconds=100)
+"""How soon a batch may follow the one before it. The first after a pause is handled at once; under load, what comes
+meanwhile makes the next one fuller, and what a batch costs however small it is (two rounds to the database, requests
+to the broker) is shared by more events."""
+FETCH_WAIT: Final = timedelta(milliseconds=500)
+"""How long the broker may hold a request while there is nothing; it answers at once when something comes."""
+CRASHES_PER_MINUTE: Final = 10
+"""So many unexpected exceptions mean that the fault is ours: the consumer stops and the service turns unready."""
+MAX_BACKOFF: Final = 5.0
+
+RawDecoder = Callable[[ConsumerRecord[Any, Any]], Sequence[Event]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a service does with one type of event: fold it into a ledger."""
+
+    event: type[Event]
+    ledger: Ledger[Any]
+    step: StepFunction[Any, Any]
+    key: Callable[[Any], str]
+    enrich: Callable[[Sequence[Any]], Awaitable[Sequence[Event]]] | None = None
+    """Looks things up before the fold, which is pure: same events, with more known of them."""
+
+    async def apply(self, deliveries: Sequence[Delivery], committed: Mapping[str, int]) -> list[DeadLetter]:
+        """Fold the deliveries and return the events that no retry can help."""
+        return await apply_together([self], deliveries, committed)
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What a service does with a type of event that changes no document; it may come twice."""
+
+    event: type[Event]
+    react: Callable[[Sequence[Delivery]], Awaitable[None]]
+    is_mark: bool = False
+    """The event marks a place in its partition: what stands after it in a batch is applied after it, by all routes."""
+
+    async def apply(self, deliveries: Sequence[Delivery], _committed: Mapping[str, int]) -> list[DeadLetter]:
+        """Hand the deliveries on."""
+        await self.react(deliveries)
+        return []
+
+
+def group_routes(routes: Sequence[Route | Reaction]) -> list[list[Route | Reaction]]:
+    """Put the routes of one ledger together, at the place of the first of them; a reaction stands alone.
+
+    Raises:
+        ValueError: A ledger has two routes for one type of event.
+    """
+    groups: list[list[Route | Reaction]] = []
+    of_ledger: dict[int, list[Route | Reaction]] = {}
+    for route in routes:
+        if isinstance(route, Reaction):
+            groups.append([route])
+        elif (group := of_ledger.get(id(route.ledger))) is None:
+            of_ledger[id(route.ledger)] = group = [route]
+            groups.append(group)
+        elif any(other.event is route.event for other in group):
+            raise ValueError(f"{route.event.name()} has two routes to one ledger; give the second a ledger of its own.")
+        else:
+            group.append(route)
+    return groups
+
+
+async def apply_together(
+    routes: Sequence[Route | Reaction], deliveries: Sequence[Delivery], committed: Mapping[str, int]
+) -> list[DeadLetter]:
+    """Apply deliveries by routes that share a ledger, in log order whatever their types.
+
+    Types that share a topic must not be folded one type after the other: the ledger takes an offset below the highest
+    it has applied for a redelivery. And an event that waited may be of another type than the one it waited for.
+
+    Returns:
+        The events that no retry can help.
+    """
+    if isinstance(routes[0], Reaction):
+        return await routes[0].apply(deliveries, committed)
+    by_type = {route.event: route for route in routes if isinstance(route, Route)}
+    known = list(deliveries)
+    for route in by_type.values():
+        if route.enrich is not None:
+            mine = [index for index, delivery in enumerate(deliveries) if type(delivery.event) is route.event]
+            events = await route.enrich([deliveries[index].event for index in mine]) if mine else []
+            for index, event in zip(mine, events, strict=True):
+                known[index] = Delivery(event, deliveries[index].position)
+    return await routes[0].ledger.fold(
+        [delivery for delivery in known if not delivery.event.void],
+        lambda state, event: by_type[type(event)].step(state, event),
+        lambda event: by_type[type(event)].key(event),
+        committed,
+    )
+
+
+def split_at(marks: Collection[type[Event]], deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
+    """Cut a batch after each event of a type in ``marks``; order is kept."""
+    parts: list[list[Delivery]] = [[]]
+    for delivery in deliveries:
+        parts[-1].append(delivery)
+        if type(delivery.event) in marks:
+            parts.append([])
+    return parts
+
+
+class PartitionWatcher:
+    """Told which partitions this process owns, and how far each was folded. Override what is of interest."""
+
+    async def on_assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """These partitions are ours from here on."""
+
+    async def on_revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """These partitions are not ours any more."""
+
+    def on_folded(self, topic: str, partition: int, timestamp_ms: int) -> None:
+        """All records of the partition up to one of this timestamp are folded."""
+
+
+class Consumer:
+    """Reads the topics of its routes in one consumer group and applies every event."""
+
+    def __init__(
+        self,
+        broker: KafkaBroker,
+        producer: Producer,
+        health: Health,
+        *,
+        group: str,
+        routes: Sequence[Route | Reaction],
+        object_store: Media | None = None,
+        commit_delay: timedelta = timedelta(0),
+        raw_topics: Mapping[str, RawDecoder] | None = None,
+        watcher: PartitionWatcher | None = None,
+        before: Callable[[Sequence[Event]], Awaitable[None]] | None = None,
+        batch_every: timedelta = BATCH_EVERY,
+        batch_records: int = BATCH_RECORDS,
+    ) -> None:
+        """Register with ``broker``; reading begins when the broker starts.
+
+        Args:
+            broker: FastStream's broker; it runs the consumer.
+            producer: Takes dead letters.
+            health: Told when the consumer has to stop.
+            group: The Kafka consumer group; its replicas share the partitions.
+            routes: Applied in this order within a batch; those of one ledger together, at the place of the first.
+            object_store: Where claim checks are redeemed.
+            commit_delay: How far commits stay behind what was folded.
+            raw_topics: Topics whose records are no events of ours, and what makes events of them.
+            watcher: Told of partitions and progress.
+            before: Awaited before a batch is applied (the catalog waits there for versions that events name).
+            batch_every: How soon a batch that is not full may follow the one before; longer is more throughput and more
+                latency.
+            batch_records: Most records in a batch; 1 where each is long work, so that none waits for another's end.
+        """
+        self._producer = producer
+        self._health = health
+        self._group = group
+        self._routes = group_routes(routes)
+        self._types = {route.event.name(): route.event for route in routes}
+        self._marks = {route.event for route in routes if isinstance(route, Reaction) and route.is_mark}
+        self._media = object_store
+        self._raw_topics = dict(raw_topics or {})
+        self._watcher = watcher or PartitionWatcher()
+        self._before = before
+        self._batch_every = batch_every.total_seconds()
+        self._batch_records = batch_records
+        self._commits = OffsetCommits(commit_delay)
+        self._crashes: deque[float] = deque()
+        self._gave_up = ""
+        health.add(f"consumer {group}", self._check)
+        self._subscriber = broker.subscriber(
+            *sorted({route.event.topic for route in routes}),
+            batch=True,
+            max_records=batch_records,
+            batch_timeout_ms=20,  # FastStream sleeps as long again after each wait that brought nothing
+            group_id=group,
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.MANUAL,
+            partition_assignment_strategy=(RangePartitionAssignor,),
+            listener=_Listener(self),
+            max_poll_interval_ms=600_000,
+            fetch_max_wait_ms=int(FETCH_WAIT.total_seconds() * 1000),
+            decoder=_as_it_is,
+        )
+        self._subscriber(self._on_batch)
+
+    async def _on_batch(self, message: KafkaMessage) -> None:
+        records: tuple[ConsumerRecord[Any, Any], ...] = message.raw_message
+        if len(records) >= self._batch_records:
+            await self._handle(message, records)
+            return
+        began = time.monotonic()
+        with _resting(message.consumer):
+            await self._handle(message, records)
+            await asyncio.sleep(max(0.0, began + self._batch_every - time.monotonic()))
+
+    async def _handle(self, message: KafkaMessage, records: tuple[ConsumerRecord[Any, Any], ...]) -> None:
+        consumer: AIOKafkaConsumer = message.consumer
+        attempt = 0
+        while _still_ours(consumer, records):
+            try:
+                await self._apply(records, one_by_one=attempt >= 2)
+                break
+            except Exception as error:
+                if isinstance(error, LabelmeshError) and not error.retryable and attempt < 2:
+                    attempt = 1  # a fault that was foreseen, of one event in the batch: find it
+                elif not may_pass(error):
+                    log.exception("fold_failed", group=self._group, records=len(records), attempt=attempt)
+                    telemetry.FOLD_FAILURES.labels(self._group).inc()
+                    if self._crashed_too_often():
+                        await self._give_up(error)
+                        return
+                attempt += 1
+                await asyncio.sleep(min(MAX_BACKOFF, 0.1 * 2**attempt) * random.uniform(0.5, 1))  # noqa: S311
+        else:
+            return  # the partitions have a new owner, who reads this batch
+        for record in records:
+            self._watcher.on_folded(record.topic, record.partition, record.timestamp)
+        self._commits.note(records)
+        await self._commits.flush(consumer)
+        self._measure(consumer, records)
+
+    async def _apply(self, records: Sequence[ConsumerRecord[Any, Any]], *, one_by_one: bool) -> None:
+        deliveries, dead = await self._read(records)
+        if self._before is not None:
+            await self._before([delivery.event for delivery in deliveries])
+        batches = [[delivery] for delivery in deliveries] if one_by_one else split_at(self._marks, deliveries)
+        for batch in batches:
+            for group in self._routes:
+                types = {route.event for route in group}
+                mine = [delivery for delivery in batch if type(delivery.event) in types]
+                if mine:
+                    with telemetry.folding(self._group, [delivery.event for delivery in mine]):
+                        dead_here = await self._apply_group(group, mine, alone=one_by_one)
+                    for letter in dead_here:
+                        await self._bury(letter)
+        for record, error in dead:
+            await self._bury_record(record, error)
+
+    async def _apply_group(
+        self, group: Sequence[Route | Reaction], deliveries: Sequence[Delivery], *, alone: bool
+    ) -> list[DeadLetter]:
+        """Apply deliveries; where there is only one, a fault outside its step (in its look-up, say) is its own."""
+        try:
+            return await apply_together(group, deliveries, self._commits.committed)
+        except LabelmeshError as error:
+            if error.retryable or not alone:
+                raise
+            return [DeadLetter.of(delivery, error) for delivery in deliveries]
+
+    async def _read(
+        self, records: Sequence[ConsumerRecord[Any, Any]]
+    ) -> tuple[list[Delivery], list[tuple[ConsumerRecord[Any, Any], LabelmeshError]]]:
+        deliveries: list[Delivery] = []
+        dead: list[tuple[ConsumerRecord[Any, Any], LabelmeshError]] = []
+        for record in records:
+            try:
+                events = await self._decode(record)
+            except LabelmeshError as error:
+                dead.append((record, error))
+                continue
+            position = Position(record.topic, record.partition, record.offset)
+            deliveries.extend(Delivery(event, position) for event in events)
+        return deliveries, dead
+
+    async def _decode(self, record: ConsumerRecord[Any, Any]) -> Sequence[Event]:
+        place = {"log_partition": record.partition, "log_offset": record.offset}
+        if (raw := self._raw_topics.get(record.topic)) is not None:
+            return [event.model_copy(update=place) for event in raw(record)]
+        value = await kafka.body_of(record, self._media)
+        event = decode(self._types, value, list(record.headers), record.timestamp, place)
+        return [] if event is None else [event]
+
+    async def _bury(self, letter: DeadLetter) -> None:
+        event, position = letter.delivery.event, letter.delivery.position
+        log.error("dead_letter", type=event.name(), event_id=event.event_id, error=letter.detail)
+        telemetry.DEAD_LETTERS.labels(self._group, event.name()).inc()
+        value, headers = encode(event, self._group)
+        headers += _death(self._group, position, letter.error, letter.detail)
+        await self._producer.raw(DEAD_LETTER_TOPIC, value, event.key.encode(), headers)
+
+    async def _bury_record(self, record: ConsumerRecord[Any, Any], error: LabelmeshError) -> None:
+        log.error("dead_record", topic=record.topic, partition=record.partition, offset=record.offset, error=str(error))
+        telemetry.DEAD_LETTERS.labels(self._group, "undecodable").inc()
+        position = Position(record.topic, record.partition, record.offset)
+        headers = [*record.headers, *_death(self._group, position, error.slug(), error.detail)]
+        await self._producer.raw(DEAD_LETTER_TOPIC, record.value, record.key, headers)
+
+    def _crashed_too_often(self) -> bool:
+        now = time.monotonic()
+        self._crashes.append(now)
+        while self._crashes[0] < now - 60:
+            self._crashes.popleft()
+        return len(self._crashes) >= CRASHES_PER_MINUTE
+
+    async def _give_up(self, error: Exception) -> None:
+        self._gave_up = f"stopped after {CRASHES_PER_MINUTE} failures within a minute; the last: {error!r}"
+        self._health.fail(f"consumer {self._group}", self._gave_up)
+        if self._subscriber.consumer is not None:
+            await self._subscriber.consumer.stop()
+
+    async def _check(self) -> None:
+        """Raise when the consumer does not run; commit what has become old enough while nothing came in."""
+        if self._gave_up:
+            raise RuntimeError(self._gave_up)
+        if self._subscriber.consumer is None:
+            raise RuntimeError("not started")
+        await self._commits.flush(self._subscriber.consumer)
+
+    def _measure(self, consumer: AIOKafkaConsumer, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
+        last = {TopicPartition(record.topic, record.partition): record for record in records}
+        for partition, record in last.items():
+            end = consumer.highwater(partition) or 0
+            lag = max(0, end - record.offset - 1)
+            telemetry.LAG.labels(self._group, record.topic, str(record.partition)).set(lag)
+
+    async def assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """Begin with partitions that the group gave us."""
+        await self._watcher.on_assigned(partitions)
+
+    async def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """Let go of partitions that the group takes from us."""
+        if self._subscriber.consumer is not None:
+            await self._commits.flush(self._subscriber.consumer)
+        self._commits.forget(partitions)
+        for partition in partitions:
+            telemetry.forget_lag(self._group, partition.topic, partition.partition)
+        await self._watcher.on_revoked(partitions)
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        await self._consumer.assigned(list(assigned))
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        await self._consumer.revoked(list(revoked))
+
+
+async def _as_it_is(message: KafkaMessage) -> KafkaMessage:
+    """Leave the batch undecoded: one undecodable record would fail the decoding of all."""
+    return message
+
+
+def may_pass(error: Exception) -> bool:
+    """Return whether the same batch may go through later without anybody's doing."""
+    ours = isinstance(error, LabelmeshError) and error.retryable
+    return ours or mongo.is_transient(error) or kafka.is_transient(error) or media.is_transient(error)
+
+
+@contextmanager
+def _resting(consumer: AIOKafkaConsumer) -> Iterator[None]:
+    """Fetch nothing during the block.
+
+    What is fetched as soon as a batch was taken is the little that has come by then, and nothing more is fetched until
+    that is taken in turn: the next batch would be small, however long it was waited for.
+    """
+    rested = consumer.assignment()
+    consumer.pause(*rested)
+    try:
+        yield
+    finally:
+        consumer.resume(*(rested & consumer.assignment()))  # others may have gone to another replica meanwhile
+
+
+def _still_ours(consumer: AIOKafkaConsumer, records: Sequence[ConsumerRecord[Any, Any]]) -> bool:
+    assignment = consumer.assignment()
+    return all(TopicPartition(record.topic, record.partition) in assignment for record in records)
+
+
+def _death(group: str, position: Position, error: str, detail: str) -> list[tuple[str, bytes]]:
+    return [
+        ("dead_group", group.encode()),
+        ("dead_topic", position.topic.encode()),
+        ("dead_partition", str(position.partition).encode()),
+        ("dead_offset", str(position.offset).encode()),
+        ("dead_error", error.encode()),
+        ("dead_detail", detail[:1000].encode("utf-8", "backslashreplace")),
+    ]

@@ -1,0 +1,41 @@
+"""Two replicas of a service share its partitions; one that dies leaves its work to the other."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from deploy.local.stack import Stack
+from tests.e2e.gateway import until
+from tests.e2e.reduced_loop import SAMPLES, Loop, Outcome, assert_nothing_accepted_is_missing
+from tests.e2e.replicas import owned, replica_of
+
+TAKE_OVER_SECONDS = 60
+"""Kafka notices after ten seconds that a member of a group is gone; the rest is a busy machine."""
+
+
+@pytest.mark.timeout(300, func_only=True)
+def test_two_replicas_share_the_work_and_when_one_is_killed_the_other_finishes_it(
+    stack: Stack, loop: Loop, undisturbed: Outcome
+):
+    partitions = int(stack.settings()["LABELMESH_PARTITIONS"])
+    first = stack.settings()["LABELMESH_TASK_ASSIGNMENT_URL"]
+    with ExitStack() as replicas, loop.workforce():
+        second = replicas.enter_context(replica_of(stack, "task_assignment"))
+        store = replicas.enter_context(replica_of(stack, "annotation_store"))
+        until(lambda: owned(first) and owned(second.url), "partitions for both", seconds=TAKE_OVER_SECONDS)
+        shares = owned(first), owned(second.url)
+
+        loop.send(SAMPLES // 2)
+        until(lambda: len(loop.accepted) >= SAMPLES // 2, "answers to half of the samples", seconds=60)
+        loop.send_without_waiting(SAMPLES)
+        second.process.kill()
+        store.process.kill()
+        outcome = loop.outcome()
+        until(lambda: owned(first) == partitions, "a replica that owns everything", seconds=TAKE_OVER_SECONDS)
+
+    assert sum(shares) == partitions
+    assert loop.failures == []
+    assert outcome == undisturbed
+    assert_nothing_accepted_is_missing(loop)
