@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import httpx2
 from aiokafka import ConsumerRecord
 
 from ops.audit.log import BATCH, Log, event_id_of
 from ops.audit.rules import Wrong, answers_of, check_sample, has_slot, standing_of
+from ops.audit.served import unserved
 from ops.audit.told import Told
 from services.annotation_store.store import ANNOTATIONS, REVIEWS
 from services.task_assignment.domain.tasks import SampleTasks
@@ -95,6 +95,7 @@ async def audit(
         await run.samples()
         await run.answers()
         await run.look_again()
+        await run.served()
         return run.audit
     finally:
         await log.stop()
@@ -126,17 +127,12 @@ class _Run:
         self._committed: dict[tuple[str, int], int] = {}
 
     async def begin(self) -> None:
-        """Learn what is committed, and check that every partition's samples are served by somebody who answers."""
+        """Learn what is committed."""
         self._committed = await self._log.committed(self._group)
-        addresses = await self._log.addresses()
-        alive = {address: await _answers_at(address) for address in set(addresses.values())}
-        for partition in range(self._settings.partitions):
-            address = addresses.get(partition)
-            if address is None or not alive[address]:
-                what = (
-                    "no replica of task_assignment says that it serves it" if address is None else f"{address} is down"
-                )
-                self.audit.note([Wrong("not-claimable", f"partition {partition}", what)])
+
+    async def served(self) -> None:
+        """Check that every partition's samples are served by somebody who answers."""
+        self.audit.note(await unserved(self._log.addresses, self._settings.partitions, self._patience))
 
     async def submissions(self, partition: int, since: datetime | None) -> None:
         """Check what became of the submissions of one partition."""
@@ -256,14 +252,6 @@ def _is_applied(document: Document, event: Submission, position: Position) -> bo
 def _state(document: Document | None) -> SampleTasks | None:
     state = None if document is None else document["state"]
     return None if state is None else SampleTasks.model_validate(state)
-
-
-async def _answers_at(address: str) -> bool:
-    try:
-        async with httpx2.AsyncClient(timeout=5) as client:
-            return (await client.get(f"{address}/healthz")).status_code == 200
-    except httpx2.HTTPError:
-        return False
 
 
 async def _batches(found: AsyncIterable[Document]) -> AsyncIterator[list[Document]]:
