@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.qa.domain.kinds import KINDS, Answer, Consensus
+from services.qa.domain.kinds import pairs as pairs_module
 from services.qa.domain.kinds.pairs import Pairs, box_ious, interval_ious, touching
 from services.qa.domain.kinds.tracks import _Paths
 from shared.labels.geometry import box_iou, interpolate, segment_iou
@@ -318,14 +319,15 @@ def test_touching_ranges_are_all_found(data):
     ]
 
 
-def test_large_tables_are_matched_group_by_group_as_well_as_whole():
+def test_large_tables_are_matched_group_by_group_as_well_as_whole(monkeypatch: pytest.MonkeyPatch):
     chance = np.random.default_rng(5)
     dense = chance.random((80, 80)) * (np.abs(np.subtract.outer(np.arange(80), np.arange(80))) < 2)
     rows, columns = np.nonzero(dense)
     pairs = Pairs(rows, columns, dense[rows, columns], (80, 80))
-    padded = Pairs(rows, columns, dense[rows, columns], (40, 40))  # says it is small, and is solved as a whole
+    by_group = pairs.matched()
+    monkeypatch.setattr(pairs_module, "_SMALL_CELLS", 80 * 80)
 
-    assert pairs.matched().scores.sum() == pytest.approx(padded.matched().scores.sum())
+    assert by_group.scores.sum() == pytest.approx(pairs.matched().scores.sum())
 
 
 def test_a_thousand_items_of_five_annotators_are_judged_quickly():

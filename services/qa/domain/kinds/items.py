@@ -13,7 +13,6 @@ from itertools import count
 from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_array
 
 from services.qa.domain.kinds.answers import Answer, canonical, elect, is_majority, medoid, weighted_median
 from services.qa.domain.kinds.pairs import Item, Pairs
@@ -65,12 +64,7 @@ def clusters(answers: Sequence[Answer], likeness: Likeness, *, same: float = SAM
     """
     members: list[list[tuple[Item, float]]] = []
     for answer in answers:
-        mean = _mean_likeness(answer.value, members, likeness)
-        # Where an answer marks a thing twice, the next one joins the copy with more weight behind it.
-        backing = np.array([math.fsum(weight for _, weight in cluster) for cluster in members])
-        joined = mean.kept(mean.scores, least=same)
-        matched = joined.kept(joined.scores + 1e-6 * backing[joined.columns]).matched() if members else joined
-        home = dict(zip(matched.rows.tolist(), matched.columns.tolist(), strict=True))
+        home = _home(answer.value, members, likeness, same) if members else {}
         for row, item in enumerate(answer.value):
             if row in home:
                 members[home[row]].append((item, answer.weight))
@@ -85,6 +79,18 @@ def clusters(answers: Sequence[Answer], likeness: Likeness, *, same: float = SAM
         )
         for cluster in members
     ]
+
+
+def _home(
+    items: Sequence[Item], members: Sequence[Sequence[tuple[Item, float]]], likeness: Likeness, same: float
+) -> dict[int, int]:
+    """Return by the number of an item the number of the cluster that it joins; the others begin one."""
+    mean = _mean_likeness(items, members, likeness)
+    # Where an answer marks a thing twice, the next one joins the copy with more weight behind it.
+    backing = np.array([math.fsum(weight for _, weight in cluster) for cluster in members])
+    joined = mean.kept(mean.scores, least=same)
+    matched = joined.kept(joined.scores + 1e-6 * backing[joined.columns]).matched()
+    return dict(zip(matched.rows.tolist(), matched.columns.tolist(), strict=True))
 
 
 def merge_clusters(
@@ -164,10 +170,10 @@ def _mean_likeness(items: Sequence[Item], members: Sequence[Sequence[tuple[Item,
     sizes = np.array([len(cluster) for cluster in members], dtype=np.intp)
     every = likeness(items, [item for cluster in members for item, _ in cluster])
     cluster_of = np.repeat(np.arange(len(members)), sizes)
-    sums = coo_array((every.scores, (every.rows, cluster_of[every.columns])), shape=(len(items), len(members)))
-    sums.sum_duplicates()
-    rows, columns = sums.coords
-    return Pairs(rows.astype(np.intp), columns.astype(np.intp), sums.data / sizes[columns], (len(items), len(members)))
+    cells, cell_of = np.unique(every.rows * len(members) + cluster_of[every.columns], return_inverse=True)
+    rows, columns = np.divmod(cells, len(members))
+    means = np.bincount(cell_of, weights=every.scores, minlength=len(cells)) / sizes[columns]
+    return Pairs(rows, columns, means, (len(items), len(members)))
 
 
 def _free_id(name: str, taken: Mapping[str, float]) -> str:

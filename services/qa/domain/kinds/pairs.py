@@ -25,6 +25,9 @@ Score = Callable[[Indices, Indices], Floats]
 MOST_PARTNERS = 50
 """Best partners kept of an item; only piles of items on one spot have more."""
 
+FEW = MOST_PARTNERS
+"""Pairs of items that are scored one by one, as many as two annotators make who mark seven things each."""
+
 _CHUNK = 200_000  # candidate pairs scored at once, which bounds the memory
 _SMALL_CELLS = 2_500  # smaller tables are solved as a whole; finding groups first would take longer
 _EXACT_CELLS = 250_000  # larger tangles of overlapping items are matched greedily; the exact way takes cubic time
@@ -55,11 +58,11 @@ class Pairs:
         Source: H. Kuhn, "The Hungarian method for the assignment problem" (1955), for each group of items that
         are connected through pairs.
         """
-        if not len(self.scores):
+        if not (_repeats(self.rows) or _repeats(self.columns)):
             return self
         height, width = self.shape
         if height * width <= _SMALL_CELLS:
-            chosen = np.sort(self._choose(np.arange(len(self.rows))))
+            chosen = np.sort(_best_of(self.rows, self.columns, self.scores, self.shape))
             return Pairs(self.rows[chosen], self.columns[chosen], self.scores[chosen], self.shape)
         graph = coo_array((np.ones(len(self.rows)), (self.rows, height + self.columns)), shape=(height + width,) * 2)
         group = connected_components(graph, directed=False)[1][self.rows]
@@ -83,11 +86,7 @@ class Pairs:
         columns, column_of = np.unique(self.columns[edges], return_inverse=True)
         if len(rows) * len(columns) > _EXACT_CELLS:
             return self._choose_greedily(edges)
-        matrix, edge_at = np.zeros((len(rows), len(columns))), np.zeros((len(rows), len(columns)), dtype=np.intp)
-        matrix[row_of, column_of] = self.scores[edges]
-        edge_at[row_of, column_of] = edges
-        best = linear_sum_assignment(matrix, maximize=True)
-        chosen: Indices = edge_at[best][matrix[best] > 0]
+        chosen: Indices = edges[_best_of(row_of, column_of, self.scores[edges], (len(rows), len(columns)))]
         return chosen
 
     def _choose_greedily(self, edges: Indices) -> Indices:
@@ -125,6 +124,32 @@ def compare(left: Sequence[Item], right: Sequence[Item], extents: tuple[Floats, 
         np.concatenate([pairs.rows for pairs in found]),
         np.concatenate([pairs.columns for pairs in found]),
         np.concatenate([pairs.scores for pairs in found]),
+        (len(left), len(right)),
+    )
+
+
+def compare_few(left: Sequence[Item], right: Sequence[Item], likeness: Callable[[Item, Item], float]) -> Pairs:
+    """Score all pairs of one label, one by one: for short lists, where arrays cost more to make than they save.
+
+    Args:
+        left: Labeled items, so few that all pairs of them are at most ``FEW``.
+        right: The same.
+        likeness: Of two items, 0..1.
+
+    Returns:
+        What ``compare`` gives.
+    """
+    found = [
+        (row, column, score)
+        for row, item in enumerate(left)
+        for column, other in enumerate(right)
+        if item["label"] == other["label"] and (score := likeness(item, other)) > 0
+    ]
+    rows, columns, scores = zip(*found, strict=True) if found else ((), (), ())
+    return Pairs(
+        np.array(rows, dtype=np.intp),
+        np.array(columns, dtype=np.intp),
+        np.array(scores, dtype=np.float64),
         (len(left), len(right)),
     )
 
@@ -192,6 +217,21 @@ def ratio(shared: Floats, joined: Floats, equal: NDArray[np.bool_]) -> Floats:
     """Divide intersections by unions; 1 for equal things (even without extent), 0 where nothing is joined."""
     share = np.divide(shared, joined, out=np.zeros(np.shape(shared)), where=joined > 0)
     return np.where(equal, 1.0, np.clip(share, 0.0, 1.0))
+
+
+def _best_of(rows: Indices, columns: Indices, scores: Floats, shape: tuple[int, int]) -> Indices:
+    """Choose the edges of the heaviest matching in a table that is small enough to be solved as a whole."""
+    matrix, edge_at = np.zeros(shape), np.zeros(shape, dtype=np.intp)
+    matrix[rows, columns] = scores
+    edge_at[rows, columns] = np.arange(len(scores))
+    best = linear_sum_assignment(matrix, maximize=True)
+    chosen: Indices = edge_at[best][matrix[best] > 0]
+    return chosen
+
+
+def _repeats(numbers: Indices) -> bool:
+    each = numbers.tolist()
+    return len(set(each)) < len(each)
 
 
 def _best_partners(pairs: Pairs) -> Pairs:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from services.qa.domain.kinds.answers import Answer, Consensus, canonical, elect, likeness, nearest, weighted_median
 from services.qa.domain.kinds.items import BOX, Cluster, clusters, median_box, merge_clusters, with_details
-from services.qa.domain.kinds.pairs import Floats, Indices, Item, Pairs, box_ious, compare, ratio
-from shared.labels.geometry import POINT_SCALE, POINT_TOLERANCE, corners, region_bounds
+from services.qa.domain.kinds.pairs import FEW, Floats, Indices, Item, Pairs, box_ious, compare, compare_few, ratio
+from shared.labels.geometry import POINT_SCALE, POINT_TOLERANCE, box_iou, corners, region_bounds
 from shared.labels.geometry import region_likeness as any_likeness
 from shared.labels.kinds.regions import RegionsOptions
 
@@ -57,6 +57,8 @@ def consensus(answers: Sequence[Answer], options: RegionsOptions) -> Consensus:
 
 def region_likeness(left: Sequence[Item], right: Sequence[Item]) -> Pairs:
     """Return how much regions of one label mean the same place: of areas, the intersection over union."""
+    if len(left) * len(right) <= FEW and all(item["shape"] == "box" for items in (left, right) for item in items):
+        return compare_few(left, right, _box_likeness)
     one, other = _bounds(left), _bounds(right)
     shaped, other_shaped = _are_shaped(left), _are_shaped(right)
 
@@ -68,6 +70,11 @@ def region_likeness(left: Sequence[Item], right: Sequence[Item]) -> Pairs:
         return found
 
     return compare(left, right, (_extents(one), _extents(other)), score)
+
+
+def _box_likeness(left: Item, right: Item) -> float:
+    """Return the intersection over union of two boxes; 1 for equal ones, even without extent."""
+    return 1.0 if all(left[side] == right[side] for side in BOX) else box_iou(left, right)
 
 
 def _shape_likeness(left: Sequence[Item], right: Sequence[Item]) -> Floats:
