@@ -10,8 +10,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -31,6 +30,7 @@ from shared.health import Health
 from shared.kafka import Producer
 from shared.ledger import DeadLetter, Delivery, Ledger, Position, StepFunction
 from shared.media import Media
+from shared.resting import resting
 
 log = structlog.get_logger()
 
@@ -226,7 +226,7 @@ class Consumer:
             await self._handle(message, records)
             return
         began = time.monotonic()
-        with _resting(message.consumer):
+        with resting(message.consumer):
             await self._handle(message, records)
             await asyncio.sleep(max(0.0, began + self._batch_every - time.monotonic()))
 
@@ -384,21 +384,6 @@ def may_pass(error: Exception) -> bool:
     """Return whether the same batch may go through later without anybody's doing."""
     ours = isinstance(error, LabelmeshError) and error.retryable
     return ours or mongo.is_transient(error) or kafka.is_transient(error) or media.is_transient(error)
-
-
-@contextmanager
-def _resting(consumer: AIOKafkaConsumer) -> Iterator[None]:
-    """Fetch nothing during the block.
-
-    What is fetched as soon as a batch was taken is the little that has come by then, and nothing more is fetched until
-    that is taken in turn: the next batch would be small, however long it was waited for.
-    """
-    rested = consumer.assignment()
-    consumer.pause(*rested)
-    try:
-        yield
-    finally:
-        consumer.resume(*(rested & consumer.assignment()))  # others may have gone to another replica meanwhile
 
 
 def _still_ours(consumer: AIOKafkaConsumer, records: Sequence[ConsumerRecord[Any, Any]]) -> bool:

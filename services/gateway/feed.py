@@ -1,8 +1,10 @@
 """The live feed: what happens in a tenant, as server-sent events, from now on."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Annotated, Any, Final
 
 import orjson
@@ -13,16 +15,23 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 
 from services.gateway.context import Context
-from services.gateway.settings import GatewaySettings
+from shared.errors import UnavailableError
 from shared.events import EVENTS
 from shared.events.external import ExternalRecord
+from shared.resting import resting
 from shared.security import MANAGERS, READERS, Principal
+from shared.settings import SharedSettings
 
 log = structlog.get_logger()
 
 QUEUED: Final = 1000
 """How far a listener may fall behind before events are left out for them."""
 KEEPALIVE_SECONDS: Final = 15.0
+READY_SECONDS: Final = 5.0
+LINGER_SECONDS: Final = 30.0
+"""How long it is read on for nobody: who has lost the connection comes back."""
+PAUSE_SECONDS: Final = 0.1
+"""How long what comes is gathered before it is fetched: every event of a tenant passes here."""
 
 _SHOWN: Final = [
     event
@@ -42,25 +51,42 @@ class _Listener:
 
 
 class Feed:
-    """Reads what services announce and hands it to those who listen."""
+    """Reads what services announce and hands it to those who listen; while nobody does, it reads nothing."""
 
-    def __init__(self, settings: GatewaySettings) -> None:
+    def __init__(self, settings: SharedSettings) -> None:
         self._settings = settings
         self._listeners: set[_Listener] = set()
         self._task: asyncio.Task[None] | None = None
+        self._reading = asyncio.Event()
+        self._wanted_until = 0.0
 
-    async def start(self) -> None:
-        """Begin to read at the end of the log."""
-        self._task = asyncio.create_task(self._run(), name="feed")
+    async def ready(self) -> None:
+        """Return once whatever is announced from now on will be read.
+
+        Raises:
+            UnavailableError: The broker does not answer in time.
+        """
+        self._wanted_until = time.monotonic() + LINGER_SECONDS
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="feed")
+        try:
+            await asyncio.wait_for(self._reading.wait(), READY_SECONDS)
+        except TimeoutError as error:
+            raise UnavailableError("The event log does not answer; ask for the feed again.") from error
+
+    async def ended(self) -> None:
+        """Return once nothing is read any more."""
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
 
     async def stop(self) -> None:
         """End reading."""
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self.ended()
 
     async def listen(self, principal: Principal) -> AsyncIterator[bytes]:
-        """Yield server-sent events of the principal's tenant until the client leaves."""
+        """Yield server-sent events of the principal's tenant until the client leaves; call ``ready`` before."""
         listener = _Listener(principal)
         self._listeners.add(listener)
         try:
@@ -71,9 +97,14 @@ class Feed:
                     yield b": still here\n\n"
         finally:
             self._listeners.discard(listener)
+            self._wanted_until = time.monotonic() + LINGER_SECONDS
+
+    @property
+    def _is_wanted(self) -> bool:
+        return bool(self._listeners) or time.monotonic() < self._wanted_until
 
     async def _run(self) -> None:
-        while True:
+        while self._is_wanted:
             try:
                 await self._read()
             except KafkaError as error:
@@ -81,13 +112,21 @@ class Feed:
                 await asyncio.sleep(1)
 
     async def _read(self) -> None:
+        """Hand out what comes, until nobody has listened for a while."""
         consumer = AIOKafkaConsumer(*_TOPICS, bootstrap_servers=self._settings.kafka_bootstrap.split(","))
         await consumer.start()
         try:
-            async for record in consumer:
-                if self._listeners:
+            await consumer.seek_to_end()
+            self._reading.set()
+            while self._is_wanted:
+                batch = await consumer.getmany(timeout_ms=1000)
+                for record in chain.from_iterable(batch.values()):
                     self._hand_out(record)
+                if batch:
+                    with resting(consumer):
+                        await asyncio.sleep(PAUSE_SECONDS)
         finally:
+            self._reading.clear()
             await consumer.stop()
 
     def _hand_out(self, record: Any) -> None:
@@ -127,6 +166,7 @@ def create_feed_router(context: Context, feed: Feed) -> APIRouter:
     async def events(caller: Caller) -> StreamingResponse:
         """Follow what happens in the tenant, from now on, as server-sent events."""
         caller.require(MANAGERS | READERS | {"integration"})
+        await feed.ready()
         return StreamingResponse(feed.listen(caller), media_type="text/event-stream")
 
     return router

@@ -74,7 +74,7 @@ def create_service(settings: GatewaySettings) -> Service:
     }
     service.consume(*door.reactions(), group="gateway-door", raw_topics=raw_topics, batch_records=DOOR_BATCH_RECORDS)
     ended = EndedReader(settings, context.ended, utc_now)
-    for start in (keys.ensure_indexes, answers.ensure_indexes, members.start, feed.start, ended.start):
+    for start in (keys.ensure_indexes, answers.ensure_indexes, members.start, ended.start):
         service.at_start(start)
     for stop in (ended.stop, feed.stop, members.stop, inner.stop):
         service.at_stop(stop)
