@@ -30,7 +30,7 @@ class AnnotationStored(Event):
     annotator_id: str
     revision: int
     fields: dict[str, Any]
-    verdicts: list[RuleVerdict] = []
+    verdicts: list[RuleVerdict] = Field(default_factory=list)
     seconds_spent: float | None = None
     confidence: float | None = None
     origin: Origin | None = None
@@ -53,7 +53,7 @@ class ReviewStored(Event):
     revision: int
     verdict: Verdict
     fields: dict[str, Any] | None = None
-    issues: list[ReviewIssue] = []
+    issues: list[ReviewIssue] = Field(default_factory=list)
     seconds_spent: float | None = None
     origin: Origin | None = None
 
@@ -97,14 +97,14 @@ class LabelProvenance(BaseModel):
 
     decided_by: Literal["consensus", "review", "adjudication"]
     annotators: list[str]
-    reviewers: list[str] = []
-    agreement: dict[str, float] = {}
+    reviewers: list[str] = Field(default_factory=list)
+    agreement: dict[str, float] = Field(default_factory=dict)
     """Mean pairwise agreement per field, 0 to 1."""
-    confidence: dict[str, float] = {}
+    confidence: dict[str, float] = Field(default_factory=dict)
     """Support of the value per field, 0 to 1."""
     migration: MigrationStamp | None = None
     """The migration that is the author of the revision; None where people and QA are."""
-    contributions: list[Contribution] = []
+    contributions: list[Contribution] = Field(default_factory=list)
     """The answers and reviews that it came from, in the order of the stages' work."""
 
 
@@ -201,7 +201,7 @@ class LabelChecked(Event):
     """The version whose rules were asked; the label may have been made under an older one."""
     revision: int
     """Of the label."""
-    verdicts: list[RuleVerdict] = []
+    verdicts: list[RuleVerdict] = Field(default_factory=list)
 
 
 class LabelRechecked(Event):

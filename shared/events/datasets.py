@@ -65,7 +65,7 @@ class DatasetRequested(Event):
     job_id: str
     project_id: str
     tag: str | None = None
-    filter: dict[str, Any] = {}
+    filter: dict[str, Any] = Field(default_factory=dict)
     note: str = ""
     requested_by: str
 
@@ -100,7 +100,7 @@ class DatasetReady(Event):
     barriers: dict[int, int]
     """Per partition of ``label.recorded``: the offset of its barrier."""
     tag: str | None = None
-    filter: dict[str, Any] = {}
+    filter: dict[str, Any] = Field(default_factory=dict)
     note: str = ""
     requested_by: str
     frozen: DatasetSummary | None = Field(None, exclude=True)
@@ -124,7 +124,7 @@ class DatasetFrozen(Event):
     manifest: str
     """Bucket and key of the manifest."""
     tag: str | None = None
-    filter: dict[str, Any] = {}
+    filter: dict[str, Any] = Field(default_factory=dict)
     note: str = ""
     requested_by: str
     barriers: dict[int, int]
@@ -170,7 +170,7 @@ class ExportRequested(Event):
     job_id: str
     dataset_id: str
     format: str
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     requested_by: str
 
 
@@ -199,7 +199,7 @@ class ExportAccepted(Event):
     job_id: str
     dataset_id: str
     format: str
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     written: WrittenExport | None = Field(None, exclude=True)
     """The file; added by versioning as it reads, never on the wire."""
     failure: str = Field("", exclude=True)

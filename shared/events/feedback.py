@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal, Self
 
+from pydantic import Field
+
 from shared.events.base import Event
 from shared.events.samples import LineOutcome
 from shared.labels.faults import Fault
@@ -56,7 +58,7 @@ class PredictionLineFinished(Event):
     outcome: LineOutcome
     external_id: str | None = None
     sample_id: str | None = None
-    faults: list[Fault] = []
+    faults: list[Fault] = Field(default_factory=list)
     source: str | None = None
 
     def without_content(self) -> Self:
@@ -84,7 +86,7 @@ class PredictionJudged(Event):
     """Grows with each judgement of the sample: of two judgements of one model version, the higher one stands."""
     errors: dict[str, float]
     """Per field: 0 (as the label) to 1 (as far off as can be)."""
-    confusions: dict[str, tuple[str, str]] = {}
+    confusions: dict[str, tuple[str, str]] = Field(default_factory=dict)
     """Per choice field that differs: (label, prediction)."""
 
 

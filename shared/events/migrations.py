@@ -22,7 +22,7 @@ class TaxonomyChangeRequested(Event):
     taxonomy_id: str
     job_id: str
     """The id of the migration, and of its job."""
-    operations: list[dict[str, Any]] = []
+    operations: list[dict[str, Any]] = Field(default_factory=list)
     rolls_back: str | None = None
     """The migration to take back; then there are no operations."""
     note: str = ""
@@ -71,7 +71,7 @@ class ProjectRebound(Event):
     """The newest version of the project."""
     bound: bool
     """Whether that version is bound to the taxonomy's new version."""
-    faults: list[Fault] = []
+    faults: list[Fault] = Field(default_factory=list)
     """Why the project cannot be bound to it; its labels stay as they are."""
 
 
@@ -166,7 +166,7 @@ class LabelMigrated(Event):
     """``left`` needs a person; ``unchanged`` has no label out of use any more."""
     sample_id: str
     external_id: str
-    faults: list[Fault] = []
+    faults: list[Fault] = Field(default_factory=list)
 
 
 class MigrationScanned(Event):

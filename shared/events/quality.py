@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from shared.events.annotations import LabelProvenance
 from shared.events.base import Event
 from shared.events.tasks import Stage
@@ -55,7 +57,7 @@ class AnnotatorAssessed(Event):
     sample_id: str
     scores: dict[str, float]
     """Per field, 0 (as far off as can be) to 1 (the same)."""
-    replaced: dict[str, float] = {}
+    replaced: dict[str, float] = Field(default_factory=dict)
     """The scores of the same annotator on the same sample that these take the place of; empty at the first time."""
 
 
@@ -89,5 +91,5 @@ class ConsistencyMeasured(Event):
     sample_id: str
     changes: dict[str, dict[str, int]]
     """By rule and its hash (``<rule id>@<hash>``), by ``<answers or label>_<outcome>``: how many more, or fewer."""
-    errors: dict[str, str] = {}
+    errors: dict[str, str] = Field(default_factory=dict)
     """By rule and its hash: why it could not be run."""

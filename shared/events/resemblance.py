@@ -67,6 +67,6 @@ class ImageResembled(Event):
     slot: str
     perceptual_hash: str
     """Of the sample's image; what is said of one that it does not have any more changes nothing."""
-    near_duplicates: list[NearDuplicate] = []
+    near_duplicates: list[NearDuplicate] = Field(default_factory=list)
     gone: bool = False
     """What is named does not look like it any more, for it is gone."""

@@ -51,12 +51,12 @@ class SampleSubmitted(Event):
     project_version: int
     external_id: str
     assets: dict[str, AssetSource]
-    metadata: dict[str, Any] = {}
-    clocks: dict[str, Clock] = {}
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    clocks: dict[str, Clock] = Field(default_factory=dict)
     """By slot: where the asset's time stands on the sample's common clock; from then on in the asset's facts."""
     language: str | None = None
     predictions: dict[str, Any] | None = None
-    pii: list[PiiFinding] = []
+    pii: list[PiiFinding] = Field(default_factory=list)
     """Where the sample holds personal data, or held it before it was masked; what uploads hold is not known yet."""
     due_at: datetime | None = None
     """Until when the sample should have its label of record; None: as the project's policy says."""
@@ -235,10 +235,10 @@ class SampleIngested(Event):
     project_version: int
     external_id: str
     assets: dict[str, AssetFacts]
-    metadata: dict[str, Any] = {}
+    metadata: dict[str, Any] = Field(default_factory=dict)
     language: str | None = None
     predictions: dict[str, Any] | None = None
-    pii: list[PiiFinding] = []
+    pii: list[PiiFinding] = Field(default_factory=list)
     """Where the sample holds personal data, in a project that flags it, or held it before it was masked."""
     due_at: datetime | None = None
     """Until when the sample should have its label of record, where its sender has said so."""
@@ -295,7 +295,7 @@ class ImportCursor(BaseModel):
     """Of that object, where its bucket keeps versions."""
     etag: str = ""
     """Of that object: another object under the same name is not read on."""
-    columns: list[str] = []
+    columns: list[str] = Field(default_factory=list)
     """Of a CSV file, from its first line."""
     delimiter: str = ","
     after: str = ""
@@ -401,7 +401,7 @@ class ImportLineFinished(Event):
     outcome: LineOutcome
     external_id: str | None = None
     sample_id: str | None = None
-    faults: list[Fault] = []
+    faults: list[Fault] = Field(default_factory=list)
     source: str | None = None
     """The line as it was sent, kept where it failed so that it can be corrected and sent again."""
 

@@ -58,7 +58,7 @@ class AnnotationSubmitted(Submission):
     annotation_id: str
     fields: dict[str, Any]
     confidence: float | None = None
-    verdicts: list[RuleVerdict] = []
+    verdicts: list[RuleVerdict] = Field(default_factory=list)
 
 
 class AnnotationOffered(Event):
@@ -78,7 +78,7 @@ class AnnotationOffered(Event):
     confidence: float | None = None
     seconds_spent: float | None = None
     origin: Origin | None = None
-    verdicts: list[RuleVerdict] = []
+    verdicts: list[RuleVerdict] = Field(default_factory=list)
     barred: SurplusReason | None = Field(None, exclude=True)
     """Why its author gets no slot, as its reader has found: a cap is reached, or they are paused."""
 
@@ -125,7 +125,7 @@ class ReviewSubmitted(Submission):
     verdict: Verdict
     fields: dict[str, Any] | None = None
     """The corrected fields, where the verdict is ``fix``."""
-    issues: list[ReviewIssue] = []
+    issues: list[ReviewIssue] = Field(default_factory=list)
 
 
 class ReviewCounted(ReviewSubmitted):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from pydantic import Field
 from typing_extensions import override
 
 from shared.events.base import Event
@@ -51,7 +52,7 @@ class TaxonomyVersioned(Event):
     note: str = ""
     migration: str | None = None
     """The id of the migration that made it, which is also the id of its job."""
-    operations: list[dict[str, Any]] = []
+    operations: list[dict[str, Any]] = Field(default_factory=list)
     """The operations of that migration."""
     rolls_back: str | None = None
     """The migration that this one takes back."""
@@ -74,7 +75,7 @@ class TaxonomyRefused(Event):
     cause_id: str
     current_version: int
     reason: str
-    faults: list[Fault] = []
+    faults: list[Fault] = Field(default_factory=list)
 
     @property
     @override

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.feedback.domain.naming import WHOLE_FIELD, model_key_of
 from shared.events.base import Event
@@ -36,7 +36,7 @@ class Finding(BaseModel):
     error_rate: float
     judged: int
     samples: tuple[str, ...]
-    progress: dict[str, bool] = {}
+    progress: dict[str, bool] = Field(default_factory=dict)
     """Samples looked at again, by id: whether the label changed."""
     opened_ms: int
     outcome: Outcome | None = None

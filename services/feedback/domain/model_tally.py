@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.feedback.domain.naming import WHOLE_FIELD, slice_of
 from shared.events.base import Event
@@ -67,7 +67,7 @@ class SampleTally(BaseModel):
     sequence: int
     errors: dict[str, int]
     """Per field, in ten-thousandths."""
-    confused: dict[str, tuple[str, str]] = {}
+    confused: dict[str, tuple[str, str]] = Field(default_factory=dict)
     examined: tuple[str, ...] = ()
     """Fields for whose sake a finding has sent the sample back: once is enough."""
 
@@ -101,10 +101,10 @@ class ModelTally(BaseModel):
     """Size of all judgements as they are kept."""
     full: bool = False
     """Whether some sample was left out because there were ``MAX_BYTES``."""
-    fields: dict[str, FieldTally] = {}
-    confusions: dict[str, tuple[Confusion, ...]] = {}
+    fields: dict[str, FieldTally] = Field(default_factory=dict)
+    confusions: dict[str, tuple[Confusion, ...]] = Field(default_factory=dict)
     open: tuple[OpenFinding, ...] = ()
-    judged: dict[str, dict[str, str]] = {}
+    judged: dict[str, dict[str, str]] = Field(default_factory=dict)
     """Each sample's last judgement by the first two letters of its id, then by its id, as JSON: read where needed, for
     a batch touches few of them."""
 

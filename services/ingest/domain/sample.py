@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.ingest.domain.declarations import declared_faults
 from services.ingest.domain.duplicates import content_of
@@ -63,14 +63,14 @@ class Sample(BaseModel):
     external_id: str
     state: SampleState
     sources: dict[str, AssetSource]
-    assets: dict[str, AssetFacts] = {}
+    assets: dict[str, AssetFacts] = Field(default_factory=dict)
     """Facts by slot, as far as they are known."""
-    metadata: dict[str, Any] = {}
-    clocks: dict[str, Clock] = {}
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    clocks: dict[str, Clock] = Field(default_factory=dict)
     """By slot: where the asset's time stands on the sample's common clock, where the sample says so."""
     language: str | None = None
     predictions: dict[str, Any] | None = None
-    pii: list[PiiFinding] = []
+    pii: list[PiiFinding] = Field(default_factory=list)
     """Where personal data stands in it, or stood before it was masked."""
     due_at: datetime | None = None
     """Until when it should have its label of record, where its sender has said so."""
@@ -84,10 +84,10 @@ class Sample(BaseModel):
     """What it consists of, where the project wants no content twice."""
     duplicate_of: str | None = None
     """Of a sample that is ``linked``: the one that had its content first."""
-    near_duplicates: list[NearDuplicate] = []
+    near_duplicates: list[NearDuplicate] = Field(default_factory=list)
     """Images of earlier samples that its own look like, the nearest first."""
-    faults: list[Fault] = []
-    lines: list[ImportLine] = []
+    faults: list[Fault] = Field(default_factory=list)
+    lines: list[ImportLine] = Field(default_factory=list)
     proposed: Sample | None = None
     """What was sent to take its place, while it is not decided whether it may."""
     previous: Sample | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.clock import to_ms
 from shared.events import Event
@@ -46,7 +46,7 @@ class Upload(BaseModel):
     version: str | None = None
     size: int = 0
     etag: str = ""
-    waiters: list[Waiter] = []
+    waiters: list[Waiter] = Field(default_factory=list)
     """Who needs it; those whose samples were rejected are not among them."""
     half_since_ms: int | None = None
     """Since when the object lies there and nobody needs it, or is needed and does not come; else None."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.qa.domain.skill import AnnotatorSkill, Tally
 from shared.events.quality import AnnotatorAssessed, AnnotatorScored
@@ -29,7 +29,7 @@ class AssessedAnnotator(BaseModel):
     project_id: str
     assessed: int = 0
     """Samples of which an answer was compared with the final label."""
-    tallies: dict[str, FieldTally] = {}
+    tallies: dict[str, FieldTally] = Field(default_factory=dict)
     told_assessed: int = 0
     """What ``AnnotatorScored`` told last."""
     told_accuracy: float = 0.0

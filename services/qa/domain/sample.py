@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from services.qa.domain.judging import Decision
 from shared.events.annotations import AnnotationStored, Contribution
@@ -41,7 +41,7 @@ class GivenLabel(BaseModel):
     revision: int
     project_version: int
     fields: Fields
-    weights: dict[str, float] = {}
+    weights: dict[str, float] = Field(default_factory=dict)
     """By field: how much the answer counts, by what was known of the annotator when it came."""
     verdicts: tuple[RuleVerdict, ...] = ()
     given_at: datetime
@@ -142,8 +142,8 @@ class JudgedSample(BaseModel):
     completed: tuple[CompletedTask, ...] = ()
     decision: Decision | None = None
     """What the labels said when they were judged last; None before the first pass was complete."""
-    agreement: dict[str, float] = {}
-    confidence: dict[str, float] = {}
+    agreement: dict[str, float] = Field(default_factory=dict)
+    confidence: dict[str, float] = Field(default_factory=dict)
     open_work: Literal["first_pass", "peer_review", "adjudication"] | None = None
     """The work that QA asked for and waits for."""
     extra_slots: int = 0
@@ -165,7 +165,7 @@ class JudgedSample(BaseModel):
     """Of the label, when they said so."""
     checked_version: int = 0
     """Of the project whose rules they are."""
-    told: dict[str, dict[str, int]] = {}
+    told: dict[str, dict[str, int]] = Field(default_factory=dict)
     """What ``ConsistencyMeasured`` has told of this sample, all told."""
     consistency: float | None = None
     """Share of the rules that apply which the label, or else its answers, meet; None where none applies."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.task_assignment.domain.due import due_of
 from shared.clock import to_ms
@@ -86,17 +86,17 @@ class Task(BaseModel):
     task_id: str
     stage: Stage
     slots: dict[str, Slot]
-    annotators: list[str] = []
+    annotators: list[str] = Field(default_factory=list)
     """Who holds or has filled a slot; nobody is here twice."""
-    skipped: list[str] = []
+    skipped: list[str] = Field(default_factory=list)
     """Who skipped the task; it is not served to them, or not yet again."""
-    returning: list[Returning] = []
+    returning: list[Returning] = Field(default_factory=list)
     """Those of them who may have it again, each once."""
-    returned: list[str] = []
+    returned: list[str] = Field(default_factory=list)
     """Who skipped it, and has been let in again since."""
     expired: int = 0
     """How many leases ended by themselves and were taken back."""
-    ended: list[EndedLease] = []
+    ended: list[EndedLease] = Field(default_factory=list)
     """The last leases that ended without an answer that counts, in order."""
     open: bool = True
     asked_ms: int = 0
@@ -149,16 +149,16 @@ class SampleTasks(BaseModel):
     late: bool = False
     """Its first label of record came after it was due."""
     language: str | None = None
-    assets: dict[str, AssetFacts] = {}
-    metadata: dict[str, Any] = {}
+    assets: dict[str, AssetFacts] = Field(default_factory=dict)
+    metadata: dict[str, Any] = Field(default_factory=dict)
     predictions: dict[str, Any] | None = None
-    tasks: dict[str, Task] = {}
+    tasks: dict[str, Task] = Field(default_factory=dict)
     """By ``<stage>-<number>``: the task's id in a form that MongoDB takes as a key."""
-    resting: list[str] = []
+    resting: list[str] = Field(default_factory=list)
     """Tasks that are closed until the sample has other assets, by their keys."""
-    contributors: list[str] = []
+    contributors: list[str] = Field(default_factory=list)
     """Everybody who has or had a slot of any of the tasks; they do not judge the sample."""
-    reviewers: list[str] = []
+    reviewers: list[str] = Field(default_factory=list)
     """Everybody who has or had a slot of a task in which others' work is judged; they make no label beside it."""
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.task_assignment.domain.tasks import SampleTasks
 from shared.events.tasks import AnnotationOffered, ReviewSubmitted, Stage, Submission
@@ -46,7 +46,7 @@ class DayWork(BaseModel):
     project_id: str
     day: str
     """In UTC, as ``2026-11-26``."""
-    stages: Mapping[Stage, StageWork] = {}
+    stages: Mapping[Stage, StageWork] = Field(default_factory=dict)
 
 
 def on_annotator_worked(work: DayWork | None, event: AnnotatorWorked) -> Step[DayWork]:

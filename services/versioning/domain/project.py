@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.errors import NotFoundError
 from shared.events.migrations import ProjectRebindRequested, ProjectRebound
@@ -76,7 +76,7 @@ class AuditEntry(BaseModel):
     action: Action
     version: int | None = None
     spec_hash: str | None = None
-    changes: list[str] = []
+    changes: list[str] = Field(default_factory=list)
     """JSON pointers of the spec's parts that differ from the version before, at most 200."""
 
 
