@@ -6,6 +6,7 @@ give a page, ``{items, next}``; ``client.everything`` follows ``next``.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from labelmesh import requests
@@ -143,7 +144,12 @@ def complete_upload(upload_id: str, token: str) -> Ask[dict[str, Any]]:
 
 
 def submit_sample(project: str, sample: JsonObject) -> Ask[dict[str, str]]:
-    """Add one sample: ``{sample_id}``."""
+    """Add one sample: ``{sample_id}``.
+
+    Args:
+        project: The project.
+        sample: As a line of an import: ``external_id``, ``assets``, and what else there is to say, as ``due_at``.
+    """
     return _ask(post(at("projects", project, "samples"), sample))
 
 
@@ -173,7 +179,12 @@ def annotation(annotation_id: str) -> Ask[dict[str, Any]]:
 
 
 def import_prefix(
-    project: str, prefix: str, follow_seconds: int | None = None, *, replace_changed: bool = False
+    project: str,
+    prefix: str,
+    follow_seconds: int | None = None,
+    *,
+    replace_changed: bool = False,
+    due_at: datetime | None = None,
 ) -> Ask[str]:
     """Import the objects below a prefix of a registered bucket and return the job's id.
 
@@ -182,11 +193,12 @@ def import_prefix(
         prefix: ``s3://bucket/path/``.
         follow_seconds: List it again so many seconds after each listing, until the job is cancelled; None: once.
         replace_changed: Objects that have changed take the place of those before, as far as those may be replaced.
+        due_at: Until when the samples should have their labels of record, with a zone.
     """
     body = {"prefix": prefix} | ({} if follow_seconds is None else {"follow_seconds": follow_seconds})
     call = post(at("projects", project, "imports"), body)
-    on_conflict = {"on_conflict": "replace" if replace_changed else "refuse"}
-    return Ask(replace(call, query=on_conflict), lambda answer: str(answer["job_id"]))
+    call = requests.for_import(call, due_at, replace_changed=replace_changed)
+    return Ask(call, lambda answer: str(answer["job_id"]))
 
 
 def job(job_id: str) -> Ask[Job]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Any, Final
@@ -144,6 +145,12 @@ def stream(path: str, source: Path | Iterable[Line], watch: Callable[[int], None
     """Send lines, or a table by its file's ending; sent again under the same Idempotency-Key, it is the same job."""
     media_type = TABLES.get(source.suffix.lower(), NDJSON) if isinstance(source, Path) else NDJSON
     return post(path, Stream(source, watch), content_type=media_type)
+
+
+def for_import(call: Call, due_at: datetime | None, *, replace_changed: bool) -> Call:
+    """Return a call that imports, with what holds for all of its samples."""
+    due = {} if due_at is None else {"due_at": due_at.isoformat()}
+    return replace(call, query={"on_conflict": "replace" if replace_changed else "refuse"} | due)
 
 
 def spec_bytes(spec: str | bytes | JsonObject) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -13,7 +14,7 @@ from labelmesh import api
 from labelmesh.api import Ask
 from labelmesh.errors import ApiError, JobTimeoutError, NotFoundError
 from labelmesh.models import Job, Upload
-from labelmesh.requests import Call, Line, at, stream
+from labelmesh.requests import Call, Line, at, for_import, stream
 from labelmesh.retry import Pause, Steps
 from labelmesh.transport import Transfer, answer_of
 
@@ -81,7 +82,12 @@ def upload_file(project: str, path: Path, media_type: str | None = None) -> Step
 
 
 def import_samples(
-    project: str, source: Path | Iterable[Line], watch: Callable[[int], None] | None = None
+    project: str,
+    source: Path | Iterable[Line],
+    watch: Callable[[int], None] | None = None,
+    *,
+    due_at: datetime | None = None,
+    replace_changed: bool = False,
 ) -> Steps[str]:
     """Stream samples and return the job's id.
 
@@ -89,16 +95,19 @@ def import_samples(
         project: The project.
         source: The path of an NDJSON, CSV (``.csv``, ``.tsv``) or Parquet file, or lines: objects, or their text.
         watch: Is told how many bytes were sent so far.
+        due_at: Until when samples should have their labels of record whose lines do not say it; with a zone.
+        replace_changed: Samples that have changed take the place of those before, as far as those may be replaced.
 
     Raises:
         ApiError: The gateway refused the whole; single lines are refused in the job.
     """
-    return (yield from _send_lines(at("projects", project, "imports"), source, watch))
+    call = stream(at("projects", project, "imports"), source, watch)
+    return (yield from _job_of(for_import(call, due_at, replace_changed=replace_changed)))
 
 
 def predict(project: str, source: Path | Iterable[Line], watch: Callable[[int], None] | None = None) -> Steps[str]:
     """Stream a model's predictions as NDJSON and return the job's id; arguments as of ``import_samples``."""
-    return (yield from _send_lines(at("projects", project, "predictions"), source, watch))
+    return (yield from _job_of(stream(at("projects", project, "predictions"), source, watch)))
 
 
 def wait_for(job_id: str, timeout: float = 60.0, watch: Callable[[Job], None] | None = None) -> Steps[Job]:
@@ -145,8 +154,8 @@ def download_export(export_id: str, path: Path) -> Steps[int]:
     return path.stat().st_size
 
 
-def _send_lines(path: str, source: Path | Iterable[Line], watch: Callable[[int], None] | None) -> Steps[str]:
-    answer = yield from ask(Ask(stream(path, source, watch), dict))
+def _job_of(call: Call) -> Steps[str]:
+    answer = yield from ask(Ask(call, dict))
     return str(answer["job_id"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +28,11 @@ from labelmesh.models import Job
 Watch = Callable[[int], None]
 Source = Annotated[str, typer.Argument(help="A file, or s3://bucket/path/.", show_default=False)]
 FollowSeconds = Annotated[int | None, typer.Option("--follow", min=10, help="List it again so many seconds later.")]
-Replace = Annotated[bool, typer.Option("--replace", help="Objects that have changed replace those before.")]
+Replace = Annotated[bool, typer.Option("--replace", help="What has changed replaces what was there before.")]
+DueAt = Annotated[
+    str | None,
+    typer.Option(help="When samples are due whose lines do not say it: 2026-12-01T18:00:00+01:00.", show_default=False),
+]
 
 
 def import_file(
@@ -35,6 +40,7 @@ def import_file(
     source: Source,
     follow: FollowSeconds = None,
     replace: Replace = False,
+    due_at: DueAt = None,
     timeout: Timeout = 600,
     url: Url = None,
     key: Key = None,
@@ -45,20 +51,25 @@ def import_file(
     Tells the lines that failed, and exits with 1 when there are any. With --follow the command ends when the first
     listing is through; the job goes on until it is cancelled.
     """
+    due = None if due_at is None else _moment(due_at)
     if source.startswith("s3://"):
         with connected(url, key) as client:
-            job_id = client.import_prefix(project, source, follow, replace_changed=replace)
+            job_id = client.import_prefix(project, source, follow, replace_changed=replace, due_at=due)
             with _bar() as bar:
                 job = _waited_for(client, job_id, timeout, bar)
             _tell(client, job, as_json=as_json)
         return
-    if follow is not None or replace:
-        raise typer.BadParameter("--follow and --replace are for s3:// addresses.")
+    if follow is not None:
+        raise typer.BadParameter("--follow is for s3:// addresses.")
     file = Path(source)
     if not file.is_file():
         raise typer.BadParameter(f"There is no file {source}; name one, or a prefix like s3://bucket/path/.")
+
+    def send(watch: Watch) -> str:
+        return client.import_samples(project, file, watch, due_at=due, replace_changed=replace)
+
     with connected(url, key) as client:
-        _follow(client, file, lambda watch: client.import_samples(project, file, watch), timeout, as_json=as_json)
+        _follow(client, file, send, timeout, as_json=as_json)
 
 
 def predictions(
@@ -98,6 +109,16 @@ def _follow(client: Labelmesh, file: Path, send: Callable[[Watch], str], timeout
         job_id = send(lambda sent: bar.update(sending, completed=sent))
         job = _waited_for(client, job_id, timeout, bar)
     _tell(client, job, as_json=as_json)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no date and time; write it like 2026-12-01T18:00:00+01:00.") from None
+    if moment.tzinfo is None:
+        raise typer.BadParameter(f"{text!r} lacks its zone; write it like {moment.isoformat()}+01:00, or with Z.")
+    return moment
 
 
 def _bar() -> Progress:

@@ -99,6 +99,27 @@ def test_an_import_shows_what_came_of_the_lines(gateway, tmp_path):
     assert "created" in result.stdout
 
 
+@pytest.mark.parametrize("source", ["s.ndjson", "s3://raw/visits/"])
+def test_an_import_says_when_its_samples_are_due(gateway, tmp_path, source):
+    gateway.answers("POST", "/v1/projects/support/imports", json_answer({"job_id": "ingest-1"}, 202))
+    gateway.answers("GET", "/v1/jobs/ingest-1", json_answer(JOB))
+    a_file(tmp_path / "s.ndjson", '{"external_id":"a"}\n')
+
+    result = run("import", "support", source, "--due-at", "2026-12-01T18:00:00+01:00", "--replace")
+
+    assert result.exit_code == 0
+    [sent] = gateway.sent("POST", "/v1/projects/support/imports")
+    assert dict(sent.url.params) == {"due_at": "2026-12-01T18:00:00+01:00", "on_conflict": "replace"}
+
+
+@pytest.mark.parametrize("due_at", ["tomorrow", "2026-12-01T18:00:00"])
+def test_a_due_date_that_may_be_any_hour_is_refused_before_anything_is_sent(gateway, tmp_path, due_at):
+    result = run("import", "support", a_file(tmp_path / "s.ndjson", "{}\n"), "--due-at", due_at)
+
+    assert result.exit_code == 2
+    assert gateway.requests == []
+
+
 def test_an_import_with_bad_lines_tells_them_and_fails(gateway, tmp_path):
     error = {
         "line": 2,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -243,6 +244,16 @@ async def test_lines_are_streamed_with_their_numbers_kept(gateway, client, tmp_p
     assert from_path.content == path.read_bytes()
     assert told == [len(path.read_bytes())]
     assert from_lines.headers["transfer-encoding"] == "chunked"
+
+
+async def test_what_holds_for_all_lines_is_said_once(gateway, client):
+    gateway.answers("POST", IMPORTS, json_answer({"job_id": "ingest-1"}, 202))
+    due_at = datetime(2026, 12, 1, 17, tzinfo=UTC)
+
+    await result_of(client.import_samples("support", [{"external_id": "a"}], due_at=due_at))
+
+    [sent] = gateway.requests
+    assert dict(sent.url.params) == {"due_at": "2026-12-01T17:00:00+00:00", "on_conflict": "refuse"}
 
 
 async def test_lines_of_an_iterator_are_all_sent_again(gateway, client):
