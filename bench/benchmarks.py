@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
-from bench import claims, ingest, ready, submit, validate
+from bench import claims, exactness, ingest, ready, submit, validate
 from bench.project import BenchSettings
 from bench.report import Figures
 
@@ -18,6 +18,8 @@ class Benchmark(NamedTuple):
     module: ModuleType
     measure: Callable[[argparse.Namespace, Callable[[], BenchSettings]], Coroutine[Any, Any, tuple[Figures, Figures]]]
     """(command line, where the running stack is) -> figures and reference; who needs no stack does not ask."""
+    only_when_asked: bool = False
+    """It takes long, and is left out unless it is named or everything is asked for."""
 
     @property
     def about(self) -> str:
@@ -34,4 +36,12 @@ BENCHMARKS: Final = {
     "ready": Benchmark(ready, lambda asked, _stack: ready.measure(asked.queue)),
     "validate": Benchmark(validate, lambda asked, stack: validate.measure(asked.checks)),
     "submit": Benchmark(submit, lambda asked, stack: submit.measure(stack(), asked.annotators, asked.rounds)),
+    "exactness": Benchmark(
+        exactness, lambda asked, stack: exactness.measure(stack(), asked.claims), only_when_asked=True
+    ),
 }
+
+
+def chosen(named: Sequence[str], full: bool) -> list[str]:
+    """Return the benchmarks to run: those that were named, else all, without those that take long unless ``full``."""
+    return list(named) or [name for name, each in BENCHMARKS.items() if full or not each.only_when_asked]

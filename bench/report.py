@@ -137,5 +137,5 @@ def _versions() -> dict[str, str]:
 
 
 def _rounded(figures: Figures) -> dict[str, float]:
-    """Four significant digits: no run of ours is more exact."""
-    return {name: float(f"{value:.4g}") for name, value in figures.items()}
+    """Four significant digits, for no run of ours is more exact; what was counted stays whole."""
+    return {name: value if float(value).is_integer() else float(f"{value:.4g}") for name, value in figures.items()}

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from deploy.local.replicas import replica_of
 from deploy.local.stack import Stack
 from labelmesh import Labelmesh
 from tests.e2e.gateway import PICTURE, Gateway, a_spec, job_of, until
-from tests.e2e.replicas import folded, replica_of
+from tests.e2e.replicas import folded
 
 SAMPLES = int(os.environ.get("LABELMESH_E2E_IMPORT_SAMPLES", "20000"))
 """Fewer are over before anybody is killed; so many take a minute on two cores."""

@@ -6,10 +6,11 @@ from contextlib import ExitStack
 
 import pytest
 
+from deploy.local.replicas import replica_of
 from deploy.local.stack import Stack
 from tests.e2e.gateway import until
 from tests.e2e.reduced_loop import SAMPLES, Loop, Outcome, assert_nothing_accepted_is_missing
-from tests.e2e.replicas import owned, replica_of
+from tests.e2e.replicas import owned
 
 TAKE_OVER_SECONDS = 60
 """Kafka notices after ten seconds that a member of a group is gone; the rest is a busy machine."""

@@ -46,12 +46,17 @@ def test_cpu_is_told_for_each_process_and_for_all_together():
 
 
 def test_a_result_says_all_that_is_needed_to_read_it(tmp_path: Path):
-    found = result("claims", {"cycles_per_s_1_at_1k": 123.456}, {"kafka_sends_per_s": 9876.5}, describe_machine())
+    found = result(
+        "claims",
+        {"cycles_per_s_1_at_1k": 123.456, "claims": 20_037.0},
+        {"kafka_sends_per_s": 9876.5},
+        describe_machine(),
+    )
 
     written = json.loads(write(found, tmp_path / "results").read_text())
 
     assert written.keys() == {"name", "command", "measured_at", "machine", "versions", "figures", "reference"}
-    assert written["figures"] == {"cycles_per_s_1_at_1k": 123.5}
+    assert written["figures"] == {"cycles_per_s_1_at_1k": 123.5, "claims": 20_037.0}
     assert written["reference"] == {"kafka_sends_per_s": 9876.0}
     assert written["command"].startswith("python -m deploy.local run python -m bench")
     assert {"processor", "cores", "memory_gb", "load_average_before"} <= written["machine"].keys()

@@ -5,40 +5,61 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 
-OFTEN_ENOUGH = 0.3
+from bench.client import BenchError
+from bench.project import Annotator
+
+DEATHS: Final = 0.015
+"""How often somebody dies over a task."""
+OFTEN_ENOUGH: Final = 0.3
 """Seconds between claims of somebody for whom there is nothing."""
+WAYS_OUT: Final[Sequence[tuple[str, dict[str, str], str]]] = (
+    ("release", {}, "released"),
+    ("skip", {"reason": "unclear"}, "skipped"),
+)
+"""(verb, body, what it is called afterwards)"""
 
 
 @dataclass
 class Crowd:
-    """People with keys, and what happened to them."""
+    """People with keys, and what happened to them. Who dies is followed by somebody new."""
 
     url: str
     project: str
-    keys: Mapping[str, str]
-    """Annotator by key."""
+    people: Sequence[Annotator]
+    """In the order in which they come to work."""
+    at_once: int
+    """How many of them work at a time."""
     lease_seconds: int
     happened: Counter[str] = field(default_factory=Counter)
-    accepted: dict[str, str] = field(default_factory=dict)
-    """Annotator by annotation id, of every answer that was accepted and not taken back by its author."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def work(self) -> None:
-        """Work until ``over`` is set."""
+        """Work until ``over`` is set.
+
+        Raises:
+            BenchError: The gateway gave an answer that no annotator should get.
+        """
         connector = aiohttp.TCPConnector(limit=64)
         timeout = aiohttp.ClientTimeout(total=60)
+        coming = iter(self.people)
         async with aiohttp.ClientSession(self.url, connector=connector, timeout=timeout) as session:
-            await asyncio.gather(*(self._person(session, key, who) for key, who in self.keys.items()))
+            await asyncio.gather(*(self._place(session, coming) for _ in range(self.at_once)))
 
-    async def _person(self, session: aiohttp.ClientSession, key: str, who: str) -> None:
-        dice = random.Random(who)
-        headers = {"authorization": f"Bearer {key}"}
+    async def _place(self, session: aiohttp.ClientSession, coming: Iterator[Annotator]) -> None:
+        for person in coming:
+            await self._person(session, person)
+            if self.over.is_set():
+                return
+
+    async def _person(self, session: aiohttp.ClientSession, person: Annotator) -> None:
+        dice = random.Random(int(person.name.rpartition("-")[2]))
+        headers = {"authorization": f"Bearer {person.key}"}
         while not self.over.is_set():
             claim = await self._ask(
                 session, "/v1/tasks/claim", headers, {"count": dice.randint(1, 3), "project": self.project}
@@ -46,7 +67,7 @@ class Crowd:
             tasks = [] if claim is None else claim["tasks"]
             self.happened["claims"] += len(tasks)
             for task in tasks:
-                if not await self._do(session, headers, who, task, dice):
+                if not await self._do(session, headers, task, dice):
                     self.happened["deaths"] += 1
                     return
             if not tasks:
@@ -56,19 +77,18 @@ class Crowd:
         self,
         session: aiohttp.ClientSession,
         headers: dict[str, str],
-        who: str,
         task: Mapping[str, Any],
         dice: random.Random,
     ) -> bool:
         """Do something with a task; False when the annotator dies over it."""
         path, holding = f"/v1/tasks/{task['task']}", headers | {"lease-token": task["lease"]["token"]}
         fate = dice.random()
-        if fate < 0.015:
+        if fate < DEATHS:
             return False
         if fate < 0.06:
-            verb, body = dice.choice([("release", {}), ("skip", {"reason": "unclear"})])
+            verb, body, done = dice.choice(WAYS_OUT)
             await self._ask(session, f"{path}/{verb}", holding, body)
-            self.happened[verb] += 1
+            self.happened[done] += 1
             return True
         if fate < 0.10:
             prolonged = await self._ask(session, f"{path}/heartbeat", holding, {})
@@ -86,7 +106,6 @@ class Crowd:
                 self.happened["refused"] += 1
             else:
                 self.happened["accepted"] += 1
-                self.accepted[answer["annotation_id"]] = who
         return True
 
     async def _ask(
@@ -100,24 +119,9 @@ class Crowd:
                         return {} if answer.status == 204 else await answer.json()
                     if answer.status in {409, 404}:
                         return None
-                    assert answer.status in {429, 503}, f"{path}: {answer.status} {await answer.text()}"
+                    if answer.status not in {429, 503}:
+                        raise BenchError(f"{path} was answered {answer.status}: {await answer.text()}")
             except (aiohttp.ClientError, TimeoutError):
                 self.happened["unanswered"] += 1
             await asyncio.sleep(OFTEN_ENOUGH)
         return None
-
-
-async def stop_when(crowd: Crowd, is_done: Any, others: Sequence[asyncio.Task[Any]]) -> None:
-    """Let the crowd work until something holds; what goes on beside them ends, too."""
-    working = asyncio.create_task(crowd.work())
-    try:
-        while not await asyncio.to_thread(is_done):
-            if working.done():
-                break
-            await asyncio.sleep(1)
-    finally:
-        crowd.over.set()
-        for each in others:
-            each.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await working

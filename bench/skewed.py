@@ -1,4 +1,4 @@
-"""Task assignment with a clock that is off: ``python -m tests.e2e.skewed 2`` is two seconds ahead."""
+"""Task assignment with a clock that is off: ``python -m bench.skewed 2`` is two seconds ahead."""
 
 from __future__ import annotations
 
