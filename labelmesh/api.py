@@ -127,6 +127,11 @@ def progress(name: str) -> Ask[Progress]:
     return Ask(get(at("projects", name, "progress")), Progress.model_validate)
 
 
+def late(name: str, which: Literal["overdue", "forecast"] | None = None, cursor: str | None = None) -> Ask[Page]:
+    """List a project's samples that are past their due date, or will be by the forecast; those due first first."""
+    return _ask(get(at("projects", name, "late"), which=which, cursor=cursor))
+
+
 def create_upload(project: str, filename: str, size: int, media_type: str | None = None) -> Ask[Upload]:
     """Get an address to PUT a file to."""
     body: dict[str, Any] = {"project": project, "filename": filename, "size": size}

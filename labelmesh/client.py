@@ -73,6 +73,7 @@ class Methods:
     delete_project = Method(api.delete_project)
     progress = Method(api.progress)
     audit = Method(api.audit)
+    late = Method(api.late)
 
     publish_taxonomy = Method(api.publish_taxonomy)
     taxonomies = Method(api.taxonomies)

@@ -119,6 +119,12 @@ class MemoryTasks(Store):
             if mine and project_id in {None, sample.project_id}:
                 yield stored
 
+    async def waiting(self, place: str, before: str, limit: int) -> list[SampleTasks]:
+        await self._pass("waiting")
+        found = [(each.sample.waits_as, each.sample) for each in self.kept.values()]
+        within = [(at, sample) for at, sample in found if at is not None and place < at < before]
+        return [sample for _, sample in sorted(within, key=lambda each: each[0])][:limit]
+
     async def held_by_many(self, tenant_id: str, after: str, limit: int) -> list[Holdings]:
         await self._pass("held_by_many")
         behind = f"{tenant_id}/{after}"

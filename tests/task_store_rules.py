@@ -12,7 +12,15 @@ from services.task_assignment.domain.figures import Figures
 from services.task_assignment.domain.kept import Scope
 from services.task_assignment.domain.pace import Pace
 from services.task_assignment.domain.picks import DueLease, DueReturn, Pick
-from services.task_assignment.domain.tasks import KEPT_ENDS, Returning, SampleTasks, Slot, ingest, key_of_task
+from services.task_assignment.domain.tasks import (
+    KEPT_ENDS,
+    Returning,
+    SampleTasks,
+    Slot,
+    due_place,
+    ingest,
+    key_of_task,
+)
 from services.task_assignment.store import Held, Holdings, Store
 from shared.ids import task_id_of
 from shared.ledger import Document, LedgerStore
@@ -329,6 +337,24 @@ class TaskStoreRules:
             (id_of(first), id_of(second), id_of(elsewhere)), 1
         )
         assert await kept.store.samples(["acme/nowhere"]) == {}
+
+    async def test_what_is_due_and_has_no_label_is_found_by_its_due_date_in_order(self, kept: KeptTasks) -> None:
+        late, later, undated = a_sample("late"), a_sample("later"), a_sample("undated")
+        due = [(late, {"due_ms": 2_000}), (later, {"due_ms": 10_000}), (undated, {"due_ms": 0})]
+        await kept.put(*(sample.model_copy(update=changes) for sample, changes in due))
+        labeled = a_sample("labeled").model_copy(update={"due_ms": 2_000, "finalized": 1})
+        await kept.put(labeled, late.model_copy(update={"sample_id": "theirs", "project_id": "x", "due_ms": 2_000}))
+
+        def place(due_ms: int) -> str:
+            return due_place(TENANT, late.project_id, due_ms)
+
+        all_of_it = await kept.store.waiting(place(0), place(99_000), 10)
+        first = await kept.store.waiting(place(0), place(99_000), 1)
+        rest = await kept.store.waiting(first[0].waits_as or "", place(99_000), 10)
+
+        assert [each.sample_id for each in all_of_it] == ["late", "later"]
+        assert [each.sample_id for each in first] == ["late"] and [each.sample_id for each in rest] == ["later"]
+        assert await kept.store.waiting(place(2_001), place(10_000), 10) == []
 
     async def test_progress_is_summed_over_the_partitions_that_wrote_it(self, kept: KeptTasks) -> None:
         await kept.store.write_figures({Scope(TENANT, "support", 0): Figures({"samples.open": 2})})

@@ -34,6 +34,7 @@ READS = (
     Read("/v1/annotators/{annotator_id}", "task_assignment", "An annotator's profile and measured skill."),
     Read("/v1/workload", "task_assignment", "What people have done in a period, for their pay; JSON or CSV."),
     Read("/v1/projects/{project}/progress", "task_assignment", "How far a project is."),
+    Read("/v1/projects/{project}/late", "task_assignment", "Samples that are past their due date, or will be."),
     Read("/v1/projects/{project}/agreement", "qa", "Agreement between annotators, per field."),
     Read("/v1/projects/{project}/annotators", "qa", "Accuracy of annotators, per field."),
     Read("/v1/projects/{project}/consistency", "qa", "What the rules across modalities said."),

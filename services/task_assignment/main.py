@@ -19,6 +19,7 @@ from services.task_assignment.escalation import Escalation
 from services.task_assignment.hand import Hand
 from services.task_assignment.handlers import create_annotator_routes, create_sample_routes, create_work_routes
 from services.task_assignment.keeper import Keeper
+from services.task_assignment.late_api import LateReader, create_late_router
 from services.task_assignment.manager_api import create_manager_router
 from services.task_assignment.pausing import create_pausing_routes
 from services.task_assignment.settings import TaskAssignmentSettings
@@ -80,6 +81,8 @@ def create_service(settings: TaskAssignmentSettings, clock: Clock = utc_now) -> 
     service.consume(*create_work_routes(work), group="task_assignment-work")
     service.at_start(kept_work.ensure_indexes)
     service.app.include_router(create_workload_router(service.caller, kept_work, clock))
+    late = LateReader(store, clock, settings.partitions)
+    service.app.include_router(create_late_router(service.caller, late, service.catalog))
     voiding = Voiding(store, board, service.producer, clock)
     service.consume(*voiding.routes(), group="task_assignment-voids")
     service.app.include_router(create_manager_router(service.caller, hand, store, parts.lease_secret))

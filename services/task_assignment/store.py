@@ -105,6 +105,9 @@ class Store:
         """Make the indexes that the queries below need."""
         await self._samples.create_index([("state.partition", 1)], name="partition")
         await self._samples.create_index([("tenant_id", 1), ("state.contributors", 1)], name="contributor")
+        # Only what has a due date and no label is in it; the stand-in for MongoDB looks at all samples instead.
+        has_place = {"state.waits_as": {"$type": "string"}}
+        await self._samples.create_index([("state.waits_as", 1)], name="due", partialFilterExpression=has_place)
 
     async def samples(self, ids: Iterable[str]) -> dict[str, StoredSample]:
         """Return samples by document id."""
@@ -194,6 +197,18 @@ class Store:
             mine["state.project_id"] = project_id
         async for each in self._samples.find(mine, {"state": 1, "revision": 1}):
             yield _stored(each)
+
+    async def waiting(self, place: str, before: str, limit: int) -> list[SampleTasks]:
+        """Return samples that have a due date and no label, by their places (``SampleTasks.waits_as``), in order.
+
+        Args:
+            place: The place behind which they begin.
+            before: The place before which they end.
+            limit: How many at most.
+        """
+        within = {"state.waits_as": {"$gt": place, "$lt": before}}
+        found = self._samples.find(within, {"state": 1}, sort=[("state.waits_as", 1)], limit=limit)
+        return [SampleTasks.model_validate(each["state"]) async for each in found]
 
     async def held_by_many(self, tenant_id: str, after: str, limit: int) -> list[Holdings]:
         """Return the lists of leases of a tenant's people in order of their ids, at most ``limit``, from behind one."""

@@ -87,11 +87,14 @@ def test_a_warning_comes_before_the_breach_and_both_are_told(gateway: Gateway, o
     stage = progress(owner, project)["sla"]["stages"]["first_pass"]
     assert (stage["due"], stage["overdue"], stage["burn"]) == (1, 1, 1.0)
     assert "due" in stage["alarms"]
+    late = found(owner.get(f"/v1/projects/{project}/late"))
+    assert [(each["sample_id"], each["late"]) for each in late["items"]] == [(sample, "overdue")]
 
     with gateway.http(gateway.key_of(f"ana-{project}", projects=(project,))) as ana:
         assert answer(ana, claim_one(ana, project), {"intent": "ask"}, prefer="wait=20").status_code == 201
     done = until(lambda: (read := progress(owner, project)) and read["sla"]["late"] == 1 and read, "a late label")
     assert done["sla"]["stages"] == {}
+    assert found(owner.get(f"/v1/projects/{project}/late")) == {"items": [], "next": None}
 
 
 def test_a_due_date_without_a_zone_is_refused(gateway: Gateway, owner: httpx2.Client, chats: str):

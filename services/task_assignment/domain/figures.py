@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from services.task_assignment.domain.due_book import DueWork
+from services.task_assignment.domain.forecast import FEWEST, Forecaster
 from services.task_assignment.domain.outlook import Outlook, outlook_of
-from services.task_assignment.domain.pace import Pace
+from services.task_assignment.domain.pace import Pace, window_of
 
 Document = dict[str, Any]
 
@@ -45,6 +46,15 @@ class Figures(NamedTuple):
             for stage in self.stages
             if self.missing(stage)
         ]
+
+    def forecasters(self, now_ms: int) -> dict[str, Forecaster]:
+        """Return what can be forecast from, by stage with open work of which enough was seen."""
+        windows = {stage: window_of(pace, now_ms) for stage, pace in self.paces.items() if self.missing(stage)}
+        return {
+            stage: Forecaster(window)
+            for stage, window in windows.items()
+            if window is not None and window.answers >= FEWEST
+        }
 
     @classmethod
     def sum_of(cls, parts: Iterable[Figures]) -> Figures:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from services.task_assignment.domain.due import due_of
 from shared.clock import to_ms
@@ -177,6 +177,12 @@ class SampleTasks(BaseModel):
         """When its first label of record is due; 0 where it has one, or is due at no certain time."""
         return 0 if self.finalized else self.due_ms
 
+    @computed_field  # type: ignore[prop-decorator] # pydantic's way to keep it in the document
+    @property
+    def waits_as(self) -> str | None:
+        """Its place among the samples of its project that have a due date and no label; None where it has none."""
+        return due_place(self.tenant_id, self.project_id, self.until_ms, self.sample_id) if self.until_ms else None
+
     @property
     def shown_to_judge(self) -> set[str]:
         """Everybody who has judged the sample, or was about to.
@@ -193,6 +199,11 @@ class SampleTasks(BaseModel):
     def with_task(self, key: str, task: Task) -> SampleTasks:
         """Return this sample with one task put in or replaced."""
         return self.model_copy(update={"tasks": self.tasks | {key: task}})
+
+
+def due_place(tenant_id: str, project_id: str, due_ms: int, sample_id: str = "") -> str:
+    """Return what sorts a project's samples by due date, and by id where they are due at the same time."""
+    return f"{tenant_id}/{project_id}/{due_ms:015}/{sample_id}"
 
 
 def task_key(stage: str, number: int) -> str:
