@@ -82,7 +82,7 @@ def line_event(
         if checked.body.due_at is None and due_at is not None:
             checked = checked._replace(body=checked.body.model_copy(update={"due_at": due_at}))
         return sample_submitted(version, checked, known, on_conflict=on_conflict, job_id=job_id, line=line.number)
-    external_id = checked.body.external_id if isinstance(checked, CheckedSample) else None
+    external_id = _name_that_may_be_told(checked) if isinstance(checked, CheckedSample) else None
     return ImportLineFinished(
         **known,
         job_id=job_id,
@@ -95,6 +95,12 @@ def line_event(
     )
 
 
+def _name_that_may_be_told(checked: CheckedSample) -> str | None:
+    """Return the name of a sample that is refused, unless it is refused for its name: its id would help to guess that."""
+    is_personal = any(fault.pointer == "/external_id" and fault.code == "pii-found" for fault in checked.faults)
+    return None if is_personal else checked.body.external_id
+
+
 def check_body(version: ProjectVersion, body: SampleBody) -> CheckedSample:
     """Find all that is wrong with a sample before its uploads are looked at, and mask what the project wants masked.
 
@@ -103,7 +109,7 @@ def check_body(version: ProjectVersion, body: SampleBody) -> CheckedSample:
     if not version.spec.searches_pii:
         return CheckedSample(body, (), _faults(version, body, body))
     assets = {slot: source.model_dump(exclude_none=True) for slot, source in body.assets.items()}
-    screened = screen_sample(version.spec, assets, body.metadata, body.predictions)
+    screened = screen_sample(version.spec, assets, body.metadata, body.predictions, external_id=body.external_id)
     if screened.faults:
         return CheckedSample(body, screened.findings, screened.faults)
     sources = {slot: AssetSource.model_validate(source) for slot, source in screened.assets.items()}

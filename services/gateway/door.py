@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.gateway.answers import checked_answer, origin_of
 from services.gateway.context import Context, TaskFacts, refuse
-from services.gateway.feedback import PredictionBody, prediction_faults
+from services.gateway.feedback import PredictionBody, check_prediction
 from shared import telemetry
 from shared.clock import from_ms
 from shared.consumer import Reaction
@@ -162,7 +162,8 @@ class Door:
         body = _parsed(record, ExternalPrediction)
         caller.require({"integration"}, body.project)
         version = self._context.catalog.latest(caller.tenant_id, body.project)
-        refuse(prediction_faults(version, body), "The prediction")
+        checked = await asyncio.to_thread(check_prediction, version, body)
+        refuse(checked.faults, "The prediction")
         content = content_hash(body.model_dump(mode="json"))
         return PredictionSubmitted(
             **self._envelope(record, caller, "external-prediction", body.id or record.record, content),
@@ -171,9 +172,10 @@ class Door:
             project_version=version.number,
             model=body.model,
             model_version=body.version,
-            fields=body.fields,
+            fields=checked.fields,
             score=body.score,
-            prompt=body.prompt,
+            prompt=checked.prompt,
+            pii=list(checked.findings),
         )
 
     async def _facts(self, caller: Principal, project: str, sample_id: str, record: ExternalRecord) -> TaskFacts:

@@ -1,5 +1,6 @@
 """The model's word: predictions sent in, findings dismissed."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Depends, Request
@@ -22,7 +23,7 @@ from shared.events.feedback import (
 )
 from shared.ids import derived_id, new_id, sample_id_of
 from shared.labels.answer import check_answer
-from shared.labels.faults import Fault
+from shared.labels.pii.screening import ScreenedPrediction, hide, screen_prediction
 from shared.lines import Line, parse_line
 from shared.security import MANAGERS, Principal
 
@@ -71,6 +72,7 @@ def create_router(context: Context) -> APIRouter:
             context,
             read_lines(request, context.settings.max_line_bytes),
             lambda line: _line_event(context, caller, request, version, line, job_id),
+            is_slow=version.spec.intake.pii is not None,
         )
         received = PredictionsReceived(
             **context.envelope(caller, request, "predictions", job_id),
@@ -110,15 +112,15 @@ def _line_event(
     """Return what a line says: a prediction, or why it is none."""
     body = parse_line(line, PredictionBody, context.settings.max_line_bytes)
     envelope = context.envelope(caller, request, "prediction-line", job_id, str(line.number))
-    faults: list[Fault] = body if isinstance(body, list) else prediction_faults(version, body)
-    if isinstance(body, list) or faults:
+    checked = body if isinstance(body, list) else check_prediction(version, body)
+    if isinstance(body, list) or isinstance(checked, list) or checked.faults:
         return PredictionLineFinished(
             **envelope,
             job_id=job_id,
             line=line.number,
             outcome="rejected",
-            faults=faults,
-            source=line.source(context.settings.max_line_bytes),
+            faults=checked if isinstance(checked, list) else checked.faults,
+            source=hide(version.spec, line.source(context.settings.max_line_bytes)),
         )
     sample_id = body.sample_id or sample_id_of(caller.tenant_id, version.project_id, body.external_id or "")
     return PredictionSubmitted(
@@ -128,14 +130,23 @@ def _line_event(
         project_version=version.number,
         model=body.model,
         model_version=body.version,
-        fields=body.fields,
+        fields=checked.fields,
         score=body.score,
-        prompt=body.prompt,
+        prompt=checked.prompt,
+        pii=list(checked.findings),
         job_id=job_id,
         line=line.number,
     )
 
 
-def prediction_faults(version: ProjectVersion, body: PredictionBody) -> list[Fault]:
-    """Check the shape of a prediction; what it leaves out is no fault, and its sample's facts are not asked for."""
-    return [fault for fault in check_answer(version.spec, {}, body.fields).faults if fault.code != "missing-field"]
+def check_prediction(version: ProjectVersion, body: PredictionBody) -> ScreenedPrediction:
+    """Search a prediction for personal data, and check its shape.
+
+    What it leaves out is no fault, and its sample's facts are not asked for. What is refused for personal data is not
+    looked at any further, for faults quote what they are about.
+    """
+    screened = screen_prediction(version.spec, body.fields, body.prompt)
+    if screened.faults:
+        return screened
+    found = check_answer(version.spec, {}, screened.fields).faults
+    return replace(screened, faults=[fault for fault in found if fault.code != "missing-field"])

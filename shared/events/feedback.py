@@ -9,6 +9,7 @@ from pydantic import Field
 from shared.events.base import Event
 from shared.events.samples import LineOutcome
 from shared.labels.faults import Fault
+from shared.labels.pii.model import PiiFinding
 
 
 class PredictionSubmitted(Event):
@@ -26,6 +27,8 @@ class PredictionSubmitted(Event):
     fields: dict[str, Any]
     score: float | None = None
     prompt: str | None = None
+    pii: list[PiiFinding] = []
+    """Where personal data stands in fields and prompt, or stood before it was masked."""
     job_id: str | None = None
     line: int | None = None
 

@@ -25,8 +25,8 @@ _NAMES: Final[Mapping[PiiKind, str]] = {
     "ip": "an IP address",
     "national-id": "an identity number",
 }
-_NOT_SEARCHED: Final = frozenset({"external_id", "upload", "uri", "line", "outcome", "sample_id"})
-"""Of a line: what names things of ours and of the sender's own."""
+_NOT_SEARCHED: Final = frozenset({"upload", "uri", "line", "outcome", "sample_id"})
+"""Of a line: what names things of ours, and where files lie."""
 ABOUT_THE_ORIGINAL: Final = frozenset({"size", "sha256"})
 """What a sender may state of a text and is no longer true when it is masked; the hash would give the original away."""
 
@@ -44,27 +44,60 @@ class Screened:
     """Why the project does not take it; with pointers into the sample."""
 
 
-def screen_sample(spec: ProjectSpec, assets: Mapping[str, Any], metadata: Any, predictions: Any) -> Screened:
+@dataclass(frozen=True)
+class ScreenedPrediction:
+    """What goes on of a prediction that came after its sample, and what was found in it."""
+
+    fields: Any
+    prompt: str | None
+    findings: tuple[PiiFinding, ...] = ()
+    faults: list[Fault] = field(default_factory=list)
+
+
+def screen_sample(
+    spec: ProjectSpec, assets: Mapping[str, Any], metadata: Any, predictions: Any, *, external_id: str = ""
+) -> Screened:
     """Search what came inside a sample, and mask, tell or refuse what is found.
 
-    Texts and records are searched as the policy of their slot says, metadata and predictions as the project's own.
+    Texts and records are searched as the policy of their slot says, its name, metadata and predictions as the
+    project's own.
 
     Args:
         spec: The project.
         assets: Sources by slot; what an upload holds is searched when it is probed.
         metadata: As submitted.
         predictions: As submitted, or None.
+        external_id: The sample's name, which is never masked: two samples could then not be told apart.
     """
     search = _Search()
     try:
+        search.name(spec.intake.pii, external_id)
         kept = {slot: search.source(spec.pii_of(slot), slot, source) for slot, source in assets.items()}
         of_project = spec.intake.pii
         metadata = search.value(of_project, metadata, ("metadata",))
         predictions = search.value(of_project, predictions, ("predictions",), with_numbers=False)
     except UndecidableError as error:
         fault = Fault(pointer=pointer_of(search.place), code="pii-undecidable", message=str(error))
-        return Screened(assets, metadata, predictions, faults=[fault])
+        return Screened(assets, metadata, predictions, faults=bounded([*search.faults, fault]))
     return Screened(kept, metadata, predictions, tuple(search.findings[:MAX_FINDINGS]), bounded(search.faults))
+
+
+def screen_prediction(spec: ProjectSpec, fields: Any, prompt: str | None) -> ScreenedPrediction:
+    """Search a prediction that came after its sample, as the project's own policy says.
+
+    Args:
+        spec: The project.
+        fields: As submitted.
+        prompt: What the model was asked, if that is told.
+    """
+    search, policy = _Search(), spec.intake.pii
+    try:
+        fields = search.value(policy, fields, ("fields",), with_numbers=False)
+        asked = search.value(policy, prompt, ("prompt",))
+    except UndecidableError as error:
+        fault = Fault(pointer=pointer_of(search.place), code="pii-undecidable", message=str(error))
+        return ScreenedPrediction(fields, prompt, faults=bounded([*search.faults, fault]))
+    return ScreenedPrediction(fields, asked, tuple(search.findings[:MAX_FINDINGS]), bounded(search.faults))
 
 
 def screen_text(policy: PiiPolicy, text: str) -> Screened:
@@ -105,9 +138,12 @@ def hide(spec: ProjectSpec, line: str) -> str | None:
     if not spec.hides_pii:
         return line
     policy = (spec.intake.pii or PiiPolicy(action="mask")).model_copy(update={"action": "mask"})
-    search = _Search()
     try:
-        return orjson.dumps(search.value(policy, orjson.loads(line), ())).decode()
+        sent = orjson.loads(line)
+        kept = _Search().value(policy, sent, ())
+        if isinstance(sent, dict) and "external_id" in sent and not _hides(spec.intake.pii):
+            kept["external_id"] = sent["external_id"]
+        return orjson.dumps(kept).decode()
     except UndecidableError:
         return None
     except (orjson.JSONDecodeError, TypeError):
@@ -126,6 +162,22 @@ class _Search:
         self.faults: list[Fault] = []
         self.place: tuple[str | int, ...] = ()
         self._effort = Effort()
+
+    def name(self, policy: PiiPolicy | None, external_id: str) -> None:
+        """Search the name of a sample; a line that was kept masked may come back with a masked one."""
+        if policy is None:
+            return
+        self.place = ("external_id",)
+        found = find(external_id, self._effort, policy.kinds, policy.regions)
+        self.findings += [PiiFinding(kind=kind, pointer="/external_id", start=at, end=to) for kind, at, to in found]
+        if not _hides(policy):
+            return
+        if found:
+            message = f"The name looks like {_NAMES[found[0][0]]}; name the sample otherwise, then send it again."
+            self.faults.append(Fault(pointer="/external_id", code="pii-found", message=message))
+        elif MASK in external_id:
+            message = "The name was masked when its line was kept; name the sample otherwise, then send it again."
+            self.faults.append(Fault(pointer="/external_id", code="masked-name", message=message))
 
     def source(self, policy: PiiPolicy | None, slot: str, source: Any) -> Any:
         if policy is None or not isinstance(source, Mapping):
@@ -192,6 +244,10 @@ class _Search:
             message = f"A key here looks like {_NAMES[found[0][0]]}; name it otherwise, then send the sample again."
             self.faults.append(Fault(pointer=pointer, code="pii-found", message=message))
         return _masked(key, found)
+
+
+def _hides(policy: PiiPolicy | None) -> bool:
+    return policy is not None and policy.action != "flag"
 
 
 def _masked(text: str, found: list[tuple[PiiKind, int, int]]) -> str:

@@ -232,6 +232,21 @@ async def test_a_prediction_is_checked_and_passed_on():
     assert unknown.kind == "prediction"
 
 
+@pytest.mark.parametrize(("action", "kept"), [("mask", "Ask " + "█" * 16), ("reject", None)])
+async def test_a_prediction_of_a_tool_is_searched_for_personal_data(action: str, kept: str | None):
+    fields = {"answer": {"kind": "text", "asset": "chat"}}
+    door, key = await a_door(fields=fields, intake={"pii": {"action": action}})
+    body = {"id": "p-1", "project": PROJECT, "sample_id": SAMPLE, "model": "m", "version": "2"}
+
+    answer = await door.publish(body | {"fields": {"answer": {"text": "Ask anna@example.org"}}}, key, prediction=True)
+
+    assert "anna" not in answer.model_dump_json()
+    if isinstance(answer, PredictionSubmitted):
+        assert answer.fields == {"answer": {"text": kept}}
+    else:
+        assert codes(answer) == [("/fields/answer/text", "pii-found")]
+
+
 async def test_the_credential_is_written_nowhere():
     door, key = await a_door()
 

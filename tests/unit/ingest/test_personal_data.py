@@ -172,6 +172,15 @@ async def test_a_line_that_fails_is_kept_to_be_corrected_without_its_personal_da
     assert MAIL not in event.model_dump_json()
 
 
+async def test_a_line_that_is_refused_for_its_name_tells_neither_the_name_nor_its_id():
+    event = await event_of("mask", f'{{"external_id": "{MAIL}", "assets": {{"chat": {{"text": "Hello"}}}}}}')
+
+    assert isinstance(event, ImportLineFinished)
+    assert [(fault.code, fault.pointer) for fault in event.faults] == [("pii-found", "/external_id")]
+    assert (event.external_id, event.sample_id) == (None, None)
+    assert MAIL not in event.model_dump_json()
+
+
 async def test_what_was_masked_counts_as_the_same_sample_whatever_stood_there():
     ingest = await IngestUnderTest.of(a_project_spec(intake={"pii": {"action": "mask"}}))
     lines = [f'{{"external_id": "a", "assets": {{"chat": {{"text": "Ask {who}@x.org"}}}}}}' for who in ("ann", "bob")]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.labels.pii.screening import MASK, Screened, hide, screen_sample, screen_text
+from shared.labels.pii.screening import MASK, Screened, hide, screen_prediction, screen_sample, screen_text
 from shared.labels.policies import PiiPolicy
 from shared.labels.project import check_spec
 from tests.unit.labels.label_builders import a_raw_spec
@@ -86,6 +86,42 @@ def test_a_key_cannot_be_masked_and_no_pointer_tells_it(action: str, codes: list
     assert {finding.kind for finding in found.findings} == {"email", "phone"}
     told = [*(finding.pointer for finding in found.findings), *(f.pointer + f.message for f in found.faults)]
     assert not any("anna" in each for each in told)
+
+
+@pytest.mark.parametrize(("action", "codes"), [("mask", ["pii-found"]), ("reject", ["pii-found"]), ("flag", [])])
+def test_a_name_cannot_be_masked_either(action: str, codes: list[str]):
+    found = screen_sample(a_spec_with(action), {}, {}, None, external_id=f"mail-of-{MAIL}")
+
+    assert [(fault.code, fault.pointer) for fault in found.faults] == [(code, "/external_id") for code in codes]
+    assert [finding.pointer for finding in found.findings] == ["/external_id"]
+    assert MAIL not in "".join(fault.message for fault in found.faults)
+
+
+@pytest.mark.parametrize(("action", "kept"), [("mask", MASK * len(MAIL)), ("flag", MAIL), (None, MAIL)])
+def test_the_name_in_a_line_that_is_kept_is_masked_only_where_names_are_searched(action: str | None, kept: str):
+    line = hide(a_spec_with(action, chat="mask"), orjson.dumps({"external_id": MAIL, "assets": 1}).decode())
+
+    assert line is not None and orjson.loads(line) == {"external_id": kept, "assets": 1}
+
+
+def test_a_name_that_was_masked_in_a_kept_line_is_no_name():
+    found = screen_sample(a_spec_with("mask"), {}, {}, None, external_id=MASK * len(MAIL))
+
+    assert [fault.code for fault in found.faults] == ["masked-name"]
+
+
+@pytest.mark.parametrize(
+    ("action", "kept", "codes"),
+    [("mask", MASK * len(MAIL), []), ("flag", MAIL, []), ("reject", MAIL, ["pii-found"] * 2)],
+)
+def test_a_prediction_that_comes_later_is_searched_as_one_that_comes_with_its_sample(
+    action: str, kept: str, codes: list[str]
+):
+    found = screen_prediction(a_spec_with(action), {"answer": f"Ask {MAIL}", "n": 4111111111111111}, f"Who is {MAIL}?")
+
+    assert (found.fields, found.prompt) == ({"answer": f"Ask {kept}", "n": 4111111111111111}, f"Who is {kept}?")
+    assert [finding.pointer for finding in found.findings] == ["/fields/answer", "/prompt"]
+    assert [fault.code for fault in found.faults] == codes
 
 
 def test_a_slot_may_differ_from_its_project_and_ignore_means_not_searched():
