@@ -2,14 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
+import structlog
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
 from services.ingest.domain.erasing import JOB_PREFIX, Erasure, view
 from services.ingest.domain.sample import Sample
 from services.ingest.domain.upload import Upload
+from shared.catalog import Catalog
 from shared.errors import GoneError, NotFoundError
 from shared.events.resemblance import NearDuplicate
 from shared.job_routes import add_job_routes
@@ -19,7 +21,10 @@ from shared.labels.faults import Fault
 from shared.labels.pii.model import PiiFinding
 from shared.ledger import Ledger
 from shared.media import Media
-from shared.security import MANAGERS, Principal
+from shared.security import MANAGERS, Principal, Role
+
+OWNERS: Final[frozenset[Role]] = frozenset({"owner"})
+log = structlog.get_logger()
 
 
 class SampleView(BaseModel):
@@ -57,6 +62,7 @@ def create_router(
     errors: JobErrors,
     erasures: Ledger[Erasure],
     media: Media,
+    catalog: Catalog,
 ) -> APIRouter:
     """Return ingest's routes."""
     router = APIRouter(prefix="/v1")
@@ -99,7 +105,8 @@ def create_router(
         return AssetLink(url=media.asset_link(facts) if preview is None else _preview_link(media, facts, preview))
 
     async def quarantined_link(caller: Principal, sample: Sample, slot: str) -> str:
-        caller.require(MANAGERS, sample.project_id)
+        spec = catalog.version(caller.tenant_id, sample.project_id, sample.project_version).spec
+        caller.require(OWNERS if spec.hides_pii_of(slot) else MANAGERS, sample.project_id)
         source = sample.sources.get(slot)
         upload = None
         if sample.state == "rejected" and source is not None and source.upload is not None:
@@ -109,6 +116,14 @@ def create_router(
             raise NotFoundError(
                 f"There is no rejected original in slot {slot!r} of sample {sample.sample_id}, or its quarantine is over."
             )
+        log.info(
+            "quarantined_original_opened",
+            tenant=caller.tenant_id,
+            sample=sample.sample_id,
+            slot=slot,
+            by=caller.subject,
+            personal=spec.hides_pii_of(slot),
+        )
         return media.link(upload.object, upload.version)
 
     _add_erasures(router, caller_of, erasures)

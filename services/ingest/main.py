@@ -85,5 +85,7 @@ def create_service(settings: IngestSettings) -> Service:
     service.every(interval, "search for unnoticed uploads", sweep.find_unnoticed)
     service.every(interval, "lapse of uploads", sweep.let_lapse)
     service.every(interval, "listing of followed prefixes", sweep.list_again)
-    service.app.include_router(create_router(service.caller, samples, uploads, jobs, errors, erasures, service.media))
+    service.app.include_router(
+        create_router(service.caller, samples, uploads, jobs, errors, erasures, service.media, service.catalog)
+    )
     return service

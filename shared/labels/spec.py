@@ -148,6 +148,11 @@ class ProjectSpec(Frozen):
             return PiiPolicy(action=own)
         return self.intake.pii.model_copy(update={"action": own})
 
+    def hides_pii_of(self, slot: str) -> bool:
+        """Whether a slot is searched for personal data that must not go on from where it came in."""
+        asset, policy = self.assets.get(slot), self.pii_of(slot)
+        return asset is not None and asset.modality in SEARCHED and policy is not None and policy.action != "flag"
+
     @classmethod
     def policies(cls) -> Mapping[str, type[Policy]]:
         """The models of how the work is organized, by the key they stand at."""

@@ -149,6 +149,7 @@ class IngestUnderTest(Receiver):
             name: MemoryLedgerStore() for name in ("samples", "uploads", "jobs", "erasures", "contents", "bands")
         }
         self.announced = RecordingPublisher()
+        self.catalog = catalog
         self.media = MemoryMedia()
         self.clock = FakeClock()
         self.samples: Ledger[Sample] = Ledger(
@@ -211,6 +212,7 @@ class IngestUnderTest(Receiver):
             MemoryJobErrors(self.documents["jobs"]),
             self.erasures,
             self.media,
+            self.catalog,
             **caller,
         )
 

@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from shared.declared import Declared
 from shared.events.samples import (
@@ -119,6 +120,27 @@ async def test_a_rejected_upload_says_where_and_not_what():
     [fault] = ingest.announced.of(SampleRejected)[0].faults
     assert (fault.code, fault.pointer) == ("pii-found", "/assets/text")
     assert "an e-mail address" in fault.message and MAIL not in fault.message
+
+
+@pytest.mark.parametrize(
+    ("action", "content"),
+    [("reject", TEXT.encode()), ("mask", TEXT.encode("utf-16"))],
+    ids=["it was found", "it was not even searched"],
+)
+async def test_the_original_of_a_text_that_is_searched_is_opened_by_an_owner_alone_and_the_log_says_by_whom(
+    action: str, content: bytes
+):
+    ingest = await an_ingest(action)
+    sample = await ingest.submit_file("text", content, "a.txt")
+    path = f"/samples/{sample['sample_id']}/assets/text?quarantined=true"
+
+    with capture_logs() as logged:
+        async with ingest.asking() as manager, ingest.asking(who="olga", roles=("owner",)) as owner:
+            answers = [(await each.get(path)).status_code for each in (manager, owner)]
+
+    assert (sample["state"], answers) == ("rejected", [403, 200])
+    [opened] = [entry for entry in logged if entry["event"] == "quarantined_original_opened"]
+    assert (opened["by"], opened["sample"], opened["slot"]) == ("olga", sample["sample_id"], "text")
 
 
 async def test_a_slot_that_is_not_searched_keeps_its_text():
