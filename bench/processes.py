@@ -55,6 +55,11 @@ def cpu_per_cycle(before: Mapping[str, float], after: Mapping[str, float], cycle
     return {"cpu_ms_per_cycle": sum(used.values())} | {f"cpu_ms_per_cycle_{name}": ms for name, ms in used.items()}
 
 
+def children_cpu_ms() -> float:
+    """Return the CPU time so far of all processes below this one that live."""
+    return sum(_cpu_ms(each) for each in _family(os.getpid()) if each != os.getpid())
+
+
 def _family(pid: int) -> Iterable[int]:
     yield pid
     try:
