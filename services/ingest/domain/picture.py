@@ -16,6 +16,8 @@ THUMBNAIL_SIDE = 320
 """Pixels of a thumbnail's longer side."""
 NEEDS_NONE_SIDE = 640
 """An image of no more pixels on its longer side needs no thumbnail: it is hardly more to fetch."""
+HASHED_SIDE = 160
+"""A picture of so many pixels on its longer side is enough for its perceptual hash."""
 
 _QUALITY = 82
 _HASH_SIDE, _HASH_PICTURE, _HASH_PICKED = 8, 32, 128

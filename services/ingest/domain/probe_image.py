@@ -8,13 +8,20 @@ import warnings
 import zlib
 from typing import BinaryIO
 
-from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageFile, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 from PIL.ExifTags import Base
 
 from services.ingest.domain.completeness import require_complete
 from services.ingest.domain.finding import Finding
 from services.ingest.domain.formats import BMP, GIF, PNG, TIFF, WEBP, MediaFormat
-from services.ingest.domain.picture import NEEDS_NONE_SIDE, THUMBNAIL_SIDE, jpeg, perceptual_hash, small_picture
+from services.ingest.domain.picture import (
+    HASHED_SIDE,
+    NEEDS_NONE_SIDE,
+    THUMBNAIL_SIDE,
+    jpeg,
+    perceptual_hash,
+    small_picture,
+)
 from services.ingest.domain.rejection import MediaRejectedError
 from shared.labels.facts import AssetDetails, AssetFacts
 
@@ -71,9 +78,11 @@ def _measure(file: BinaryIO, format_: MediaFormat) -> Finding:
             raise _too_large(f"The image is {width} x {height} pixels")
         if isinstance(image, TiffImagePlugin.TiffImageFile):
             _require_all_strips(image, file.seek(0, os.SEEK_END))
+        needs_thumbnail = max(width, height) > NEEDS_NONE_SIDE or format_.name in _NOT_SHOWN
+        if isinstance(image, JpegImagePlugin.JpegImageFile):
+            _decode_small(image, THUMBNAIL_SIDE if needs_thumbnail else HASHED_SIDE)
         image.load()
         mode, orientation = image.mode, _orientation(image)
-        needs_thumbnail = max(width, height) > NEEDS_NONE_SIDE or format_.name in _NOT_SHOWN
         picture = small_picture(image, orientation, THUMBNAIL_SIDE if needs_thumbnail else NEEDS_NONE_SIDE)
         animated = format_.name in _MANY_PICTURES and getattr(image, "n_frames", 1) > 1
         if animated:
@@ -84,6 +93,16 @@ def _measure(file: BinaryIO, format_: MediaFormat) -> Finding:
     width, height = (height, width) if orientation in _SIDEWAYS else (width, height)
     facts = AssetFacts(modality="image", width=width, height=height, details=details)
     return Finding(facts, [jpeg("thumbnail", picture)] if needs_thumbnail else [])
+
+
+def _decode_small(image: JpegImagePlugin.JpegImageFile, side: int) -> None:
+    """Have a JPEG decoded at the smallest scale whose longer side has ``side`` pixels.
+
+    All its coefficients are read still, so what is cut off or damaged is found; only fewer pixels are made of them.
+    Tried on nine kinds of copies of each demo image: as many are found by their hashes as at full size.
+    """
+    scale = min(1.0, side / max(image.size))
+    image.draft(None, (max(1, round(image.width * scale)), max(1, round(image.height * scale))))
 
 
 def _verify_checksums(file: BinaryIO) -> None:

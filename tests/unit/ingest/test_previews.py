@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from services.ingest.domain.finding import Finding, Preview
 from services.ingest.domain.picture import perceptual_hash
 from services.ingest.domain.probe import probe
+from shared.labels.policies import MOST_DIFFERING_BITS
 from tests.unit.ingest.ingest_under_test import IngestUnderTest
 from tests.unit.ingest.media_builders import MEDIA, a_recording, a_video, turned
 
@@ -277,3 +278,16 @@ async def test_what_is_refused_leaves_no_preview() -> None:
 def test_a_worker_that_a_file_has_taken_over_names_no_object_of_its_choice(name: str, media_type: str) -> None:
     with pytest.raises(ValueError, match="no preview of ours"):
         Preview(name, media_type, b"")
+
+
+@pytest.mark.parametrize("original", sorted((MEDIA / "images").rglob("*.jpg")), ids=lambda path: path.stem)
+def test_copies_decoded_at_other_scales_are_near_duplicates(tmp_path: Path, original: Path) -> None:
+    with Image.open(original) as picture:
+        size = (picture.width // 2, picture.height // 2)
+        picture.resize(size, Image.Resampling.LANCZOS).save(tmp_path / "half.jpg", quality=90)
+        picture.save(tmp_path / "same.png")
+
+    hashes = [found(path, "image").facts.details for path in (original, tmp_path / "half.jpg", tmp_path / "same.png")]
+    first, *copies = [details.perceptual_hash or "" for details in hashes if details is not None]
+
+    assert max(bits_apart(first, copy) for copy in copies) <= MOST_DIFFERING_BITS
