@@ -173,7 +173,7 @@ def _created_partitions(settings: SharedSettings) -> list[TopicPartition]:
     return [TopicPartition(TaskCreated.topic, number) for number in range(settings.partitions)]
 
 
-async def _probing(images: Sequence[Path]) -> tuple[Figures, Figures]:
+async def _probing(images: Sequence[Path]) -> tuple[dict[str, float], dict[str, float]]:
     """Compare how many images a probe worker looks at, previews included, with how many Pillow alone decodes.
 
     Both in a second of CPU time, in rounds that take turns, so that what else the machine does meets both alike. A
