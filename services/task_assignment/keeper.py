@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gc
+import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Final, TypeVar
 
 import structlog
@@ -17,6 +17,7 @@ from services.task_assignment.domain.board import Board
 from services.task_assignment.domain.picks import DueLease, DueReturn
 from services.task_assignment.domain.taking_back import TAKE_BACK_AFTER_MS, taken_back_before
 from services.task_assignment.leases import lease_of, released
+from services.task_assignment.loading import Loader
 from services.task_assignment.metrics import EXPIRED, HELD, LATE, OLDEST, OWNED, READY
 from services.task_assignment.store import Store
 from shared.clock import Clock, to_ms
@@ -37,6 +38,9 @@ D = TypeVar("D", DueLease, DueReturn)
 
 SUBMISSION_TOPICS: Final = (AnnotationSubmitted.topic, ReviewSubmitted.topic)
 SYSTEM_TENANT: Final = "-"
+REPAIR_EVERY: Final = timedelta(minutes=1)
+REPAIR_REST: Final = 20
+"""How many times as long as a look at all samples the board goes without one, at least."""
 
 
 class Keeper(PartitionWatcher):
@@ -52,25 +56,29 @@ class Keeper(PartitionWatcher):
         self._folded: dict[tuple[str, int], int] = {}
         self._ticked: dict[int, int] = defaultdict(int)
         self._books = Bookkeeper(store, board, clock)
+        self._loader = Loader(store, board, self._books)
+        self._repairs_after = 0.0
 
     async def on_assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """Read the samples of the partitions that came, and say that they are served here."""
+        """Say that the partitions that came are served here, and begin to read their samples."""
         came = {each.partition for each in partitions if each.topic == SampleIngested.topic}
         self._board.own(came)
-        with no_collection():
-            async for documents in self._store.of_partitions(sorted(came)):
-                self._board.load(documents)
-        await self._books.take_over(came)
+        self._loader.load(came)
         await self._announce()
         log.info("partitions_taken_over", partitions=len(came))
 
     async def on_revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Forget the partitions that went."""
         went = {each.partition for each in partitions if each.topic == SampleIngested.topic}
+        self._loader.forget(went)
         self._board.disown(went)
         self._books.give_up(went)
         for each in partitions:
             self._folded.pop((each.topic, each.partition), None)
+
+    async def finished(self) -> None:
+        """Return once the samples of all partitions that came are known."""
+        await self._loader.finished()
 
     def on_folded(self, topic: str, partition: int, timestamp_ms: int) -> None:
         """Note the broker's time up to which submissions of a partition are folded."""
@@ -104,14 +112,23 @@ class Keeper(PartitionWatcher):
         self._measure(to_ms(self._clock()))
 
     async def repair(self) -> None:
-        """Bring the board in step with the store: a replica that believed to own a partition may have written it."""
-        async for revisions in self._store.revisions(sorted(self._board.owned)):
+        """Bring the board in step with the store: a replica that believed to own a partition may have written it.
+
+        It looks at every sample, so after a long look the next one is put off: a twentieth of the time goes into it.
+        """
+        began = time.monotonic()
+        if began < self._repairs_after:
+            return
+        async for revisions in self._store.revisions(sorted(self._board.whole)):
             behind = [id_ for id_, revision in revisions.items() if self._board.is_behind(id_, revision)]
             for stored in (await self._store.samples(behind)).values() if behind else ():
                 self._board.put(stored.sample, stored.revision)
+        ended = time.monotonic()
+        self._repairs_after = ended + REPAIR_REST * (ended - began) - REPAIR_EVERY.total_seconds()
 
     async def leave(self) -> None:
         """Say that nothing is served here any more."""
+        await self._loader.stop()
         self._board.disown(self._board.owned)
         await self._announce()
 
@@ -170,17 +187,3 @@ class Keeper(PartitionWatcher):
             partitions=sorted(self._board.owned),
         )
         await self._producer.publish([member])
-
-
-@contextmanager
-def no_collection() -> Iterator[None]:
-    """Load without Python's cycle collector, which would look through all that is there again and again.
-
-    What was loaded holds no cycles and stays, so the collector need never look at it later either.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()

@@ -18,7 +18,7 @@ from services.task_assignment.door_caps import DoorCaps
 from services.task_assignment.escalation import Escalation
 from services.task_assignment.hand import Hand
 from services.task_assignment.handlers import create_annotator_routes, create_sample_routes, create_work_routes
-from services.task_assignment.keeper import Keeper
+from services.task_assignment.keeper import REPAIR_EVERY, Keeper
 from services.task_assignment.late_api import LateReader, create_late_router
 from services.task_assignment.manager_api import create_manager_router
 from services.task_assignment.pausing import create_pausing_routes
@@ -71,7 +71,7 @@ def create_service(settings: TaskAssignmentSettings, clock: Clock = utc_now) -> 
     service.every(timedelta(seconds=1), "let those who skipped return", keeper.let_return)
     service.every(timedelta(seconds=1), "write progress", keeper.write_progress)
     service.every(timedelta(seconds=3), "look at due dates", watch.look)
-    service.every(timedelta(minutes=1), "repair the board", keeper.repair)
+    service.every(REPAIR_EVERY, "repair the board", keeper.repair)
     service.every(timedelta(0), "desk", desk.run)
     service.at_stop(keeper.leave)
     parts = Parts(service, store, board, desk, hand, settings.lease_secret.get_secret_value(), clock)

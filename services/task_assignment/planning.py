@@ -91,6 +91,8 @@ class Planner:
 
     def _explain(self, reason: str, seeker: Seeker, bounds: Bounds) -> tuple[str, timedelta]:
         """Return which filter left nothing, and when to ask again: the bar that falls first, of what there is."""
+        if not self._board.is_whole:
+            return "starting", SOON  # there may be work that is not known yet
         if reason != "no-open-tasks":
             return reason, SOON
         reasons = self._board.why_empty(seeker)

@@ -61,20 +61,36 @@ class Board:
         self._ages = Ages()
         self.due: DueBook[Scope] = DueBook()
         self._owned: set[int] = set()
+        self._whole: set[int] = set()
 
     @property
     def owned(self) -> frozenset[int]:
         """The partitions whose samples are served here."""
         return frozenset(self._owned)
 
+    @property
+    def whole(self) -> frozenset[int]:
+        """The owned partitions of which every sample is known."""
+        return frozenset(self._whole)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every sample is known of the partitions that are owned."""
+        return self._whole == self._owned
+
     def own(self, partitions: Iterable[int]) -> None:
         """Begin to keep samples of these partitions."""
         self._owned |= set(partitions)
+
+    def complete(self, partition: int) -> None:
+        """Take note that all samples of a partition were loaded."""
+        self._whole.add(partition)
 
     def disown(self, partitions: Collection[int]) -> None:
         """Forget the samples of these partitions."""
         gone = set(partitions)
         self._owned -= gone
+        self._whole -= gone
         for known in self._known.values():
             if isinstance(known, Known) and known.sample.partition in gone:
                 for place in known.places.values():

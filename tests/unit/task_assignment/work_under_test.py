@@ -122,6 +122,7 @@ class Replica:
     async def start(self) -> None:
         self._serving = asyncio.create_task(self.desk.run())
         await self.keeper.on_assigned([TopicPartition(topic, PARTITION) for topic in SAMPLE_TOPICS])
+        await self.keeper.finished()
 
     async def stop(self) -> None:
         if self._serving is not None:

@@ -1,0 +1,92 @@
+"""Reads the samples of partitions that came, beside all other work.
+
+Kafka waits for a member of a group to take over its partitions no longer than for its heartbeat: ten seconds. Reading a
+large backlog takes longer, so whoever took the partitions over only after it would lose them again, for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+
+from services.task_assignment.bookkeeping import Bookkeeper
+from services.task_assignment.domain.board import Board
+from services.task_assignment.store import Store
+
+log = structlog.get_logger()
+
+AGAIN_SECONDS: Final = 1.0
+
+
+class Loader:
+    """Loads partition after partition. What is known of one is given out meanwhile, and events are folded."""
+
+    def __init__(self, store: Store, board: Board, books: Bookkeeper) -> None:
+        self._store = store
+        self._board = board
+        self._books = books
+        self._unread: dict[int, object] = {}
+        """The partitions that are to be read, each with what tells this time that it came from others."""
+        self._task: asyncio.Task[None] | None = None
+
+    def load(self, partitions: Collection[int]) -> None:
+        """Begin to read the samples of partitions that the board owns from now on."""
+        self._unread |= {partition: object() for partition in sorted(partitions)}
+        if self._unread and (self._task is None or self._task.done()):
+            self._task = asyncio.create_task(self._run(), name="load the board")
+
+    def forget(self, partitions: Collection[int]) -> None:
+        """Do not read these partitions any more."""
+        for partition in partitions:
+            self._unread.pop(partition, None)
+
+    async def finished(self) -> None:
+        """Return once all that came has been read."""
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def stop(self) -> None:
+        """Read no more."""
+        if self._task is not None:
+            self._task.cancel()
+        await self.finished()
+
+    async def _run(self) -> None:
+        while self._unread:
+            partition, came = next(iter(self._unread.items()))
+            try:
+                await self._read(partition, came)
+            except Exception:
+                log.exception("partition_not_read", partition=partition)
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _read(self, partition: int, came: object) -> None:
+        with _no_collection():
+            async for documents in self._store.of_partitions([partition]):
+                self._board.load(documents)
+        if self._unread.get(partition) is not came:
+            return  # it went meanwhile, and perhaps came again: the first of what was read is forgotten
+        await self._books.take_over({partition})
+        if self._unread.get(partition) is came:
+            del self._unread[partition]
+            self._board.complete(partition)
+            log.info("partition_read", partition=partition, left=len(self._unread))
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Load without Python's cycle collector, which would look through all that is there again and again.
+
+    What was loaded holds no cycles and stays, so the collector need never look at it later either.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -1,0 +1,178 @@
+"""Partitions that came are read beside all other work, whole, whatever happens to them meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from services.task_assignment import loading
+from services.task_assignment.bookkeeping import Bookkeeper
+from services.task_assignment.domain.board import Board
+from services.task_assignment.domain.kept import Scope
+from services.task_assignment.loading import Loader
+from shared.ids import sample_id_of
+from shared.ledger import Document
+from tests.builders import PROJECT, TENANT, a_sample_ingested
+from tests.fakes import FakeClock
+from tests.memory_tasks import MemoryTasks
+from tests.unit.task_assignment.work_under_test import PARTITION, WorkUnderTest, a_work_catalog
+
+SAMPLES = 4
+
+
+class SlowTasks(MemoryTasks):
+    """A store that stops before each document but the first, until it is let go on; the first reads fail."""
+
+    def __init__(self, documents: MemoryTasks, failures: int = 0) -> None:
+        super().__init__()
+        self.sample_documents = documents.sample_documents
+        self.failures = failures
+        self.reads = 0
+        self.goes_on = asyncio.Event()
+
+    async def of_partitions(self, partitions: Sequence[int]) -> AsyncIterator[list[Document]]:
+        self.reads += 1
+        if self.reads <= self.failures:
+            raise ConnectionError
+        first = True
+        async for documents in super().of_partitions(partitions):
+            if not first:
+                await self.goes_on.wait()
+            first = False
+            yield documents
+
+
+async def some_documents() -> MemoryTasks:
+    """Return a store with samples that nobody has touched."""
+    under_test = WorkUnderTest(await a_work_catalog())
+    for number in range(SAMPLES):
+        under_test.log.append(a_sample_ingested(external_id=f"s{number}"))
+    await under_test.fold()
+    return under_test.store
+
+
+class Taken:
+    """A board whose partition has just come, and what loads it."""
+
+    def __init__(self, store: SlowTasks) -> None:
+        self.store = store
+        self.board = Board()
+        self.books = Bookkeeper(store, self.board, FakeClock())
+        self.loader = Loader(store, self.board, self.books)
+
+    def come(self) -> None:
+        self.board.own({PARTITION})
+        self.loader.load({PARTITION})
+
+    def go(self) -> None:
+        self.loader.forget({PARTITION})
+        self.board.disown({PARTITION})
+        self.books.give_up({PARTITION})
+
+    @property
+    def known(self) -> int:
+        return self.board.counts().get(Scope(TENANT, PROJECT, PARTITION), {}).get("samples.open", 0)
+
+    async def until_known(self, count: int) -> None:
+        async with asyncio.timeout(5):
+            while self.known < count:
+                await asyncio.sleep(0)
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(loading, "AGAIN_SECONDS", 0)
+
+
+async def test_what_is_known_already_is_there_while_the_rest_is_read():
+    taken = Taken(SlowTasks(await some_documents()))
+
+    taken.come()
+    await taken.until_known(1)
+
+    assert not taken.board.is_whole
+    taken.store.goes_on.set()
+    await taken.loader.finished()
+    assert taken.board.is_whole
+    assert taken.known == SAMPLES
+
+
+async def test_a_partition_that_goes_and_comes_back_while_it_is_read_is_read_from_its_beginning():
+    taken = Taken(SlowTasks(await some_documents()))
+    taken.come()
+    await taken.until_known(1)
+
+    taken.go()
+    taken.come()
+    taken.store.goes_on.set()
+    await taken.loader.finished()
+
+    assert taken.store.reads == 2
+    assert taken.known == SAMPLES
+
+
+async def test_figures_are_not_written_before_every_sample_is_counted():
+    taken = Taken(SlowTasks(await some_documents()))
+    taken.come()
+    await taken.until_known(1)
+
+    await taken.books.write()
+    early = dict(taken.store.documents_of_figures)
+    taken.store.goes_on.set()
+    await taken.loader.finished()
+    await taken.books.write()
+
+    assert not early
+    [written] = taken.store.documents_of_figures.values()
+    assert ["samples.open", SAMPLES] in written["counts"]
+
+
+async def test_a_store_that_does_not_answer_is_asked_again():
+    taken = Taken(SlowTasks(await some_documents(), failures=2))
+    taken.store.goes_on.set()
+
+    taken.come()
+    await taken.loader.finished()
+
+    assert taken.known == SAMPLES
+
+
+async def test_a_partition_that_went_for_good_leaves_nothing_behind():
+    taken = Taken(SlowTasks(await some_documents()))
+    taken.come()
+    await taken.until_known(1)
+
+    taken.go()
+    taken.store.goes_on.set()
+    await taken.loader.finished()
+
+    assert taken.known == 0
+    assert taken.board.is_whole
+
+
+async def test_a_claim_that_finds_nothing_yet_is_told_to_come_again_soon():
+    under_test = WorkUnderTest(await a_work_catalog())
+    await under_test.start()
+    under_test.replicas[0].board.own({PARTITION + 1})
+
+    answer = await under_test.claim()
+
+    assert (answer.reason, answer.retry_after.total_seconds()) == ("starting", 2)
+    await under_test.stop()
+
+
+async def test_an_event_that_is_folded_before_its_sample_is_read_is_not_undone_by_reading_it():
+    store = await some_documents()
+    taken = Taken(SlowTasks(store))
+    taken.come()
+    await taken.until_known(1)
+    id_ = f"{TENANT}/{sample_id_of(TENANT, PROJECT, f's{SAMPLES - 1}')}"
+    newest = store.kept[id_]
+
+    taken.board.put(newest.sample.model_copy(update={"finalized": 1, "tasks": {}}), newest.revision + 1)
+    taken.store.goes_on.set()
+    await taken.loader.finished()
+
+    assert taken.known == SAMPLES - 1
