@@ -76,9 +76,11 @@ class Taken:
         return self.board.counts().get(Scope(TENANT, PROJECT, PARTITION), {}).get("samples.open", 0)
 
     async def until_known(self, count: int) -> None:
-        async with asyncio.timeout(5):
-            while self.known < count:
-                await asyncio.sleep(0)
+        for _ in range(100):
+            if self.known >= count:
+                return
+            await asyncio.sleep(0)
+        raise AssertionError(f"{self.known} samples are known, not {count}.")
 
 
 @pytest.fixture(autouse=True)
