@@ -39,6 +39,8 @@ BATCH_EVERY: Final = timedelta(milliseconds=100)
 """How soon a batch may follow the one before it. The first after a pause is handled at once; under load, what comes
 meanwhile makes the next one fuller, and what a batch costs however small it is (two rounds to the database, requests
 to the broker) is shared by more events."""
+TALLY_EVERY: Final = timedelta(seconds=1)
+"""The same where documents are counts of many events (somebody's work, their skill): several of a batch are one write."""
 FETCH_WAIT: Final = timedelta(milliseconds=500)
 """How long the broker may hold a request while there is nothing; it answers at once when something comes."""
 CRASHES_PER_MINUTE: Final = 10

@@ -22,7 +22,7 @@ from shared import telemetry
 from shared.body_limit import BodyLimit
 from shared.catalog import Catalog, CatalogReader
 from shared.clock import utc_now
-from shared.consumer import BATCH_RECORDS, Consumer, PartitionWatcher, RawDecoder, Reaction, Route
+from shared.consumer import BATCH_EVERY, BATCH_RECORDS, Consumer, PartitionWatcher, RawDecoder, Reaction, Route
 from shared.erasure import Eraser, MongoErasures, Remove
 from shared.events import Event
 from shared.events.erasure import ErasingService
@@ -122,6 +122,7 @@ class Service:
         group: str | None = None,
         raw_topics: Mapping[str, RawDecoder] | None = None,
         watcher: PartitionWatcher | None = None,
+        batch_every: timedelta = BATCH_EVERY,
         batch_records: int = BATCH_RECORDS,
     ) -> Consumer:
         """Read the topics of ``routes`` in a consumer group named after the service (or ``group``); see ``Consumer``."""
@@ -136,6 +137,7 @@ class Service:
             raw_topics=raw_topics,
             watcher=watcher,
             before=self.catalog_reader.ensure,
+            batch_every=batch_every,
             batch_records=batch_records,
         )
 

@@ -45,19 +45,24 @@ def counter_key(event: ConsistencyMeasured) -> str:
     return f"{event.tenant_id}/{event.counter_id}"
 
 
-def create_routes(
-    samples: Ledger[JudgedSample],
-    annotators: Ledger[AssessedAnnotator],
-    consistency: Ledger[ConsistencyCount],
-    catalog: Catalog,
-    skills: Skills,
-) -> list[Route]:
-    """Return the routes.
+def create_tally_routes(annotators: Ledger[AssessedAnnotator], consistency: Ledger[ConsistencyCount]) -> list[Route]:
+    """Return the routes to what is counted over samples.
+
+    Args:
+        annotators: What is known of each annotator in each project.
+        consistency: How samples keep the rules, by project and partition.
+    """
+    return [
+        Route(AnnotatorAssessed, annotators, on_annotator_assessed, annotator_key),
+        Route(ConsistencyMeasured, consistency, on_consistency_measured, counter_key),
+    ]
+
+
+def create_routes(samples: Ledger[JudgedSample], catalog: Catalog, skills: Skills) -> list[Route]:
+    """Return the routes to the samples.
 
     Args:
         samples: What is known of each sample.
-        annotators: What is known of each annotator in each project.
-        consistency: How samples keep the rules, by project and partition.
         catalog: The project versions that labels were made under.
         skills: By which answers are weighed.
     """
@@ -95,8 +100,6 @@ def create_routes(
         Route(AnnotationVoided, samples, on_annotation_voided, sample_key),
         Route(TaskCompleted, samples, on_task_completed, sample_key),
         Route(LabelChecked, samples, on_checked, sample_key),
-        Route(AnnotatorAssessed, annotators, on_annotator_assessed, annotator_key),
-        Route(ConsistencyMeasured, consistency, on_consistency_measured, counter_key),
     ]
 
 

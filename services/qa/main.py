@@ -11,9 +11,10 @@ from services.qa.consistency import Counters, create_consistency_router
 from services.qa.domain.annotator import AssessedAnnotator
 from services.qa.domain.consistency import ConsistencyCount
 from services.qa.domain.sample import JudgedSample
-from services.qa.handlers import create_routes
+from services.qa.handlers import create_routes, create_tally_routes
 from services.qa.settings import QaSettings
 from services.qa.skills import Skills
+from shared.consumer import TALLY_EVERY
 from shared.service import Service
 
 
@@ -30,8 +31,9 @@ def create_service(settings: QaSettings) -> Service:
         store.ANNOTATORS, AssessedAnnotator, on_saved=skills.learn, remembers=store.REMEMBERED_ASSESSMENTS
     )
     consistency = service.ledger(store.CONSISTENCY, ConsistencyCount, remembers=store.REMEMBERED_MEASUREMENTS)
-    routes = create_routes(samples, annotators, consistency, service.catalog, skills)
-    service.consume(*routes, service.eraser("qa").reaction())
+    service.consume(*create_routes(samples, service.catalog, skills), service.eraser("qa").reaction())
+    tallies = create_tally_routes(annotators, consistency)
+    service.consume(*tallies, group="qa-tallies", batch_every=TALLY_EVERY)
     service.at_start(lambda: store.ensure_indexes(service.database))
     queries = store.MongoQaQueries(service.database)
     service.app.include_router(create_router(service.caller, queries, service.catalog, settings.qa_report_samples))

@@ -27,6 +27,7 @@ from services.task_assignment.voiding import Voiding
 from services.task_assignment.watching import Watch
 from services.task_assignment.workload_api import create_workload_router
 from shared.clock import Clock, utc_now
+from shared.consumer import TALLY_EVERY
 from shared.direct import DirectRoutes
 from shared.service import Service
 
@@ -65,6 +66,7 @@ def create_service(settings: TaskAssignmentSettings, clock: Clock = utc_now) -> 
         *create_annotator_routes(annotators),
         *create_pausing_routes(store, hand),
         group="task_assignment-annotators",
+        batch_every=TALLY_EVERY,
     )
     service.at_start(store.ensure_indexes)
     service.every(timedelta(seconds=1), "take back ended leases", keeper.take_back)
@@ -78,7 +80,7 @@ def create_service(settings: TaskAssignmentSettings, clock: Clock = utc_now) -> 
     service.app.user_middleware.append(Middleware(DirectRoutes, routes=create_direct_routes(parts)))
     service.app.include_router(create_router(parts))
     work = service.ledger(workloads.WORK, DayWork)
-    service.consume(*create_work_routes(work), group="task_assignment-work")
+    service.consume(*create_work_routes(work), group="task_assignment-work", batch_every=TALLY_EVERY)
     service.at_start(kept_work.ensure_indexes)
     service.app.include_router(create_workload_router(service.caller, kept_work, clock))
     late = LateReader(store, clock, settings.partitions)

@@ -36,6 +36,7 @@ from services.qa.domain.annotator import AssessedAnnotator
 from services.qa.domain.consistency import ConsistencyCount
 from services.qa.domain.sample import JudgedSample
 from services.qa.handlers import create_routes as qa_routes
+from services.qa.handlers import create_tally_routes as qa_tally_routes
 from services.qa.skills import Skills
 from services.task_assignment.domain.tasks import SampleTasks
 from services.task_assignment.door_caps import DoorCaps
@@ -183,14 +184,11 @@ def _qa(world: World) -> Routes:
     async def nobody(_ids: Sequence[str]) -> Mapping[str, AssessedAnnotator]:
         return {}
 
-    annotators = world.ledger("annotators", AssessedAnnotator)
-    return qa_routes(
-        world.ledger("samples", JudgedSample),
-        annotators,
-        world.ledger("consistency", ConsistencyCount),
-        world.catalog,
-        Skills(nobody, timedelta(seconds=30)),
+    samples = world.ledger("samples", JudgedSample)
+    tallies = qa_tally_routes(
+        world.ledger("annotators", AssessedAnnotator), world.ledger("consistency", ConsistencyCount)
     )
+    return [*qa_routes(samples, world.catalog, Skills(nobody, timedelta(seconds=30))), *tallies]
 
 
 class _NothingBound:

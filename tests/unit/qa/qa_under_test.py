@@ -9,7 +9,7 @@ from typing import Any
 from services.qa.domain.annotator import AssessedAnnotator
 from services.qa.domain.consistency import ConsistencyCount
 from services.qa.domain.sample import JudgedSample
-from services.qa.handlers import create_routes
+from services.qa.handlers import create_routes, create_tally_routes
 from services.qa.skills import Skills
 from shared.events.annotations import AnnotationStored
 from shared.ledger import Ledger
@@ -41,7 +41,8 @@ class QaUnderTest(Receiver):
         )
         self.consistency_documents = MemoryLedgerStore()
         self.consistency = Ledger(self.consistency_documents, self.announced, ConsistencyCount)
-        super().__init__(create_routes(self.samples, self.annotators, self.consistency, catalog, self.skills))
+        tallies = create_tally_routes(self.annotators, self.consistency)
+        super().__init__([*create_routes(self.samples, catalog, self.skills), *tallies])
 
     @property
     def sample(self) -> JudgedSample:
