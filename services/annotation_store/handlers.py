@@ -13,6 +13,7 @@ from services.annotation_store.domain.annotation import (
     on_annotation_counted,
     on_annotation_voided,
     on_review_counted,
+    on_review_voided,
 )
 from services.annotation_store.domain.label import (
     SampleLabel,
@@ -49,7 +50,7 @@ from shared.events.migrations import (
 from shared.events.projects import ProjectVersioned
 from shared.events.quality import LabelFinalized
 from shared.events.samples import SampleIngested
-from shared.events.tasks import AnnotationCounted, AnnotationSurplus, AnnotationVoided, ReviewCounted
+from shared.events.tasks import AnnotationCounted, AnnotationSurplus, AnnotationVoided, ReviewCounted, ReviewVoided
 from shared.ids import recheck_job_of
 from shared.jobs import JobPart, head_key, on_line_finished, on_received, part_key
 from shared.ledger import Delivery, Ledger, Step
@@ -62,7 +63,7 @@ def annotation_key(event: AnnotationCounted | AnnotationVoided) -> str:
     return f"{event.tenant_id}/{event.annotation_id}"
 
 
-def review_key(event: ReviewCounted) -> str:
+def review_key(event: ReviewCounted | ReviewVoided) -> str:
     """Return the id of the review's document."""
     return f"{event.tenant_id}/{event.review_id}"
 
@@ -130,6 +131,7 @@ def create_routes(
         Route(AnnotationVoided, annotations, on_annotation_voided, annotation_key, enrich=without_erased),
         Reaction(AnnotationCounted, forget_drafts),
         Route(ReviewCounted, reviews, on_review_counted, review_key, enrich=without_erased),
+        Route(ReviewVoided, reviews, on_review_voided, review_key, enrich=without_erased),
         Route(AnnotationSurplus, surplus, on_annotation_surplus, surplus_key, enrich=without_erased),
         Route(SampleIngested, labels, on_sample_ingested, sample_key),
         Route(LabelFinalized, labels, record_label, sample_key),

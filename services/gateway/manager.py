@@ -16,16 +16,16 @@ from shared.security import MANAGERS, WORKERS, Principal
 
 
 class VoidBody(BaseModel):
-    """Why somebody's labels are dropped, and which."""
+    """Why somebody's labels and verdicts are dropped, and which."""
 
     model_config = ConfigDict(extra="forbid")
 
     reason: str = Field(min_length=1, max_length=2000, examples=["answers without looking"])
-    project: str | None = Field(None, description="Only labels of this project.")
+    project: str | None = Field(None, description="Only those of this project.")
 
 
 class VoidAccepted(BaseModel):
-    """The job that drops the labels."""
+    """The job that drops them."""
 
     job_id: str
 
@@ -49,7 +49,7 @@ def create_router(context: Context) -> APIRouter:
 
     @router.post("/annotators/{annotator_id}/void", status_code=202)
     async def void(annotator_id: AnnotatorId, body: VoidBody, caller: Caller, request: Request) -> VoidAccepted:
-        """Drop the labels that somebody has made until now, and have their samples labeled anew: a job."""
+        """Drop the labels and verdicts that somebody has given until now, and have that work done anew: a job."""
         caller.require(MANAGERS, body.project)
         if body.project is not None:
             context.catalog.latest(caller.tenant_id, body.project)

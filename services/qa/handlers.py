@@ -23,13 +23,19 @@ from shared.erasure import erased_key, tombstone
 from shared.events.annotations import AnnotationStored, LabelChecked, ReviewStored
 from shared.events.erasure import SampleErased
 from shared.events.quality import AnnotatorAssessed, ConsistencyMeasured, LabelFinalized
-from shared.events.tasks import AnnotationVoided, TaskCompleted, TaskContested
+from shared.events.tasks import AnnotationVoided, ReviewVoided, TaskCompleted, TaskContested
 from shared.labels.spec import ProjectSpec
 from shared.ledger import Ledger, Step
 
 
 def sample_key(
-    event: AnnotationStored | AnnotationVoided | ReviewStored | TaskCompleted | TaskContested | LabelChecked,
+    event: AnnotationStored
+    | AnnotationVoided
+    | ReviewStored
+    | ReviewVoided
+    | TaskCompleted
+    | TaskContested
+    | LabelChecked,
 ) -> str:
     """Return the id of the sample's document."""
     return f"{event.tenant_id}/{event.sample_id}"
@@ -84,6 +90,10 @@ def create_routes(samples: Ledger[JudgedSample], catalog: Catalog, skills: Skill
         """Forget the label and ask for another, once."""
         return measured(deciding.on_annotation_voided(sample, event), event)
 
+    def on_review_voided(sample: JudgedSample | None, event: ReviewVoided) -> Step[JudgedSample]:
+        """Forget the verdict and ask for another, once."""
+        return deciding.on_review_voided(sample, event)
+
     def on_task_contested(sample: JudgedSample | None, event: TaskContested) -> Step[JudgedSample]:
         """Ask for an adjudicator, once."""
         return deciding.on_task_contested(sample, event)
@@ -98,6 +108,7 @@ def create_routes(samples: Ledger[JudgedSample], catalog: Catalog, skills: Skill
         Route(ReviewStored, samples, on_review_stored, sample_key),
         Route(TaskContested, samples, on_task_contested, sample_key),
         Route(AnnotationVoided, samples, on_annotation_voided, sample_key),
+        Route(ReviewVoided, samples, on_review_voided, sample_key),
         Route(TaskCompleted, samples, on_task_completed, sample_key),
         Route(LabelChecked, samples, on_checked, sample_key),
     ]

@@ -1,20 +1,20 @@
-"""Drops all labels that somebody has made: a job over the samples that they had, which may run twice."""
+"""Drops all labels and verdicts that somebody has given: a job over the samples that they had, which may run twice."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from services.task_assignment.domain.board import Board
-from services.task_assignment.domain.hand import without_labels_of
+from services.task_assignment.domain.hand import without_work_of
 from services.task_assignment.domain.tasks import EndedLease, SampleTasks, Task
 from services.task_assignment.store import Store, StoredSample
 from shared.clock import Clock
 from shared.consumer import Reaction
 from shared.events import Event
-from shared.events.tasks import AnnotationVoided, AnnotatorVoided, TaskReleased
+from shared.events.tasks import REVIEW_STAGES, AnnotationVoided, AnnotatorVoided, ReviewVoided, TaskReleased
 from shared.events.work import AnnotatorWorked
 from shared.ids import derived_id
 from shared.jobs import JobView
@@ -29,7 +29,7 @@ TOLD_EVERY: Final = 200
 
 
 class Voiding:
-    """Voids labels sample by sample: the document first, then what is told of it.
+    """Voids answers sample by sample: the document first, then what is told of it.
 
     A job that is read again finds the samples that it has changed by their contributors, and tells of them again under
     the same ids. So a crash between the two loses nothing.
@@ -46,7 +46,7 @@ class Voiding:
         return [Reaction(AnnotatorVoided, self.on_annotator_voided)]
 
     async def on_annotator_voided(self, deliveries: Sequence[Delivery]) -> None:
-        """Void the labels. Again, it changes nothing and tells the same."""
+        """Void the answers. Again, it changes nothing and tells the same."""
         for delivery in deliveries:
             if isinstance(delivery.event, AnnotatorVoided):
                 await self._void(delivery.event)
@@ -54,7 +54,7 @@ class Voiding:
     async def _void(self, asked: AnnotatorVoided) -> None:
         job = JobView(job_id=asked.job_id, state="running", done=0, started=asked.occurred_at)
         await self._store.put_job(asked.tenant_id, job)
-        samples, labels = 0, 0
+        samples, labels, verdicts = 0, 0, 0
         found = self._store.of_contributor(asked.tenant_id, asked.annotator_id, asked.only_project)
         async for stored in found:
             told = _told(await self._change(stored, asked.annotator_id), asked)
@@ -62,9 +62,10 @@ class Voiding:
                 await self._producer.publish(told)
                 samples += 1
                 labels += sum(isinstance(each, AnnotationVoided) for each in told)
+                verdicts += sum(isinstance(each, ReviewVoided) for each in told)
             if samples % TOLD_EVERY == 1:
                 await self._store.put_job(asked.tenant_id, job.model_copy(update={"done": samples}))
-        outcomes = {"samples": samples, "labels": labels}
+        outcomes = {"samples": samples, "labels": labels, "verdicts": verdicts}
         finished = {"state": "done", "done": samples, "total": samples, "outcomes": outcomes, "result": outcomes}
         await self._store.put_job(asked.tenant_id, job.model_copy(update=finished))
         log.info("annotator_voided", annotator=asked.annotator_id, reason=asked.reason, **outcomes)
@@ -72,7 +73,7 @@ class Voiding:
     async def _change(self, stored: StoredSample, annotator_id: str) -> SampleTasks:
         id_ = f"{stored.sample.tenant_id}/{stored.sample.sample_id}"
         for _ in range(MAX_TRIES):
-            changed = without_labels_of(stored.sample, annotator_id)
+            changed = without_work_of(stored.sample, annotator_id)
             if changed == stored.sample:
                 return changed
             if await self._store.change(stored, changed):
@@ -100,17 +101,21 @@ def _ended(task: Task, annotator_id: str, how: str) -> Iterable[EndedLease]:
     return (each for each in task.ended if each.annotator_id == annotator_id and each.how == how)
 
 
-def _voided(asked: AnnotatorVoided, sample: SampleTasks, task: Task, ended: EndedLease) -> AnnotationVoided:
-    voided = AnnotationVoided.caused_by(
-        asked,
-        sample_id=sample.sample_id,
-        project_id=sample.project_id,
-        project_version=sample.project_version,
-        task_id=task.task_id,
-        stage=task.stage,
-        annotation_id=ended.annotation_id,
-        annotator_id=ended.annotator_id,
-    )
+def _voided(
+    asked: AnnotatorVoided, sample: SampleTasks, task: Task, ended: EndedLease
+) -> AnnotationVoided | ReviewVoided:
+    common: dict[str, Any] = {
+        "sample_id": sample.sample_id,
+        "project_id": sample.project_id,
+        "project_version": sample.project_version,
+        "task_id": task.task_id,
+        "stage": task.stage,
+        "annotator_id": ended.annotator_id,
+    }
+    if task.stage in REVIEW_STAGES:
+        review = ReviewVoided.caused_by(asked, **common, review_id=ended.annotation_id)
+        return review.model_copy(update={"event_id": derived_id("review-voided", ended.lease_id)})
+    voided = AnnotationVoided.caused_by(asked, **common, annotation_id=ended.annotation_id)
     return voided.model_copy(update={"event_id": derived_id("annotation-voided", ended.lease_id)})
 
 

@@ -252,7 +252,7 @@ class AnnotatorDeclared(Event):
 
 
 class AnnotatorVoided(Event):
-    """A manager wants none of the labels that somebody has made until now."""
+    """A manager wants none of the labels and verdicts that somebody has given until now."""
 
     topic: ClassVar[str] = "annotator.voided.v1"
     producers: ClassVar[frozenset[str]] = frozenset({"gateway"})
@@ -261,7 +261,7 @@ class AnnotatorVoided(Event):
 
     annotator_id: str
     only_project: str | None = None
-    """Only labels of this project; None: of all."""
+    """Only those of this project; None: of all."""
     reason: str
     job_id: str
 
@@ -279,6 +279,22 @@ class AnnotationVoided(Event):
     task_id: str
     stage: Stage
     annotation_id: str
+    annotator_id: str
+
+
+class ReviewVoided(Event):
+    """A verdict does not count any more, and its slot is gone; whoever judges asks for another in its place."""
+
+    topic: ClassVar[str] = "review.voided.v1"
+    producers: ClassVar[frozenset[str]] = frozenset({"task_assignment"})
+    consumers: ClassVar[frozenset[str]] = frozenset({"annotation_store", "qa", "gateway"})
+
+    sample_id: str
+    project_id: str
+    project_version: int
+    task_id: str
+    stage: Stage
+    review_id: str
     annotator_id: str
 
 

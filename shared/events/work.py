@@ -9,7 +9,7 @@ from shared.events.tasks import Stage
 
 Work = Literal["counted", "revised", "surplus", "skipped", "reviewed", "rejected", "voided"]
 """counted, revised, surplus: an answer that takes its slot, one that replaces their own, one that does not count.
-skipped: a task. reviewed, rejected: somebody judged their answer; a rejected one was reviewed, too. voided: a label."""
+skipped: a task. reviewed, rejected: somebody judged their answer; a rejected one was reviewed, too. voided: an answer."""
 
 
 class AnnotatorWorked(Event):

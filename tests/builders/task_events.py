@@ -78,6 +78,11 @@ def an_annotation_voided(**changes: Any) -> tasks.AnnotationVoided:
     return an_event(tasks.AnnotationVoided, changes, annotation_id="annotation-1")
 
 
+def a_review_voided(**changes: Any) -> tasks.ReviewVoided:
+    special = {"stage": "peer_review", "review_id": "review-1", "annotator_id": "rita"}
+    return an_event(tasks.ReviewVoided, changes, **special)
+
+
 def an_annotator_declared(**changes: Any) -> tasks.AnnotatorDeclared:
     return an_event(tasks.AnnotatorDeclared, changes, profile=an_annotator_profile())
 

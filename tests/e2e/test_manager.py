@@ -102,7 +102,7 @@ def test_voided_labels_are_dropped_and_their_samples_are_labeled_anew(
         assert accepted.status_code == 202, accepted.text
         job = f"/v1/jobs/{accepted.json()['job_id']}"
         done = until(lambda: (read := found(owner.get(job))) and read["state"] == "done" and read, "a finished job")
-        assert done["outcomes"] == {"samples": 1, "labels": 1}
+        assert done["outcomes"] == {"samples": 1, "labels": 1, "verdicts": 0}
 
         answer(cy, claim_one(cy, project), {"intent": "ask"})
 
@@ -118,6 +118,44 @@ def test_voided_labels_are_dropped_and_their_samples_are_labeled_anew(
         f"bo-{project}": False,
         f"cy-{project}": False,
     }
+
+
+def test_a_voided_verdict_is_taken_back_and_somebody_else_reviews(gateway: Gateway, owner: httpx2.Client):
+    project = gateway.publish(a_spec(quality={"overlap": 1}, workflow={"lease_seconds": 300, "peer_review": 1.0}))
+    sample = gateway.submit(project)
+    reviewers = [gateway.key_of(f"{who}-{project}", "reviewer", projects=(project,)) for who in ("rita", "rob")]
+    with (
+        gateway.http(key(gateway, project, "ana")) as ana,
+        gateway.http(reviewers[0]) as rita,
+        gateway.http(reviewers[1]) as rob,
+    ):
+        answer(ana, claim_one(ana, project), {"intent": "ask"})
+        review(rita, claim_one(rita, project), verdict="fix", fields={"intent": "tell"})
+        until(lambda: intent_of(owner, sample) == "tell", "a label that a reviewer has made")
+
+        body = {"reason": "does not look", "project": project}
+        accepted = owner.post(f"/v1/annotators/rita-{project}/void", json=body)
+        job = f"/v1/jobs/{accepted.json()['job_id']}"
+        done = until(lambda: (read := found(owner.get(job))) and read["state"] == "done" and read, "a finished job")
+        task = claim_one(rob, project)
+        nothing = rita.post("/v1/tasks/claim", json={"count": 1, "project": project}).json()
+        review(rob, task, verdict="accept")
+        until(lambda: intent_of(owner, sample) == "ask", "a label without the voided verdict")
+
+    assert done["outcomes"] == {"samples": 1, "labels": 0, "verdicts": 1}
+    assert (task["stage"], task["proposal"], nothing["tasks"]) == ("peer_review", {"intent": "ask"}, [])
+    label = found(owner.get(f"/v1/samples/{sample}/label"))
+    assert label["provenance"]["reviewers"] == [f"rob-{project}"]
+
+
+def review(http: httpx2.Client, task: dict[str, Any], **verdict: Any) -> None:
+    sent = http.post(f"/v1/tasks/{task['task']}/reviews", json=verdict, headers=token(task))
+    assert sent.status_code == 202, sent.text
+
+
+def intent_of(owner: httpx2.Client, sample: str) -> str | None:
+    label = found(owner.get(f"/v1/samples/{sample}/label"))
+    return None if label is None else str(label["fields"]["intent"])
 
 
 def test_an_answer_under_a_lease_that_a_manager_ended_is_refused_and_kept(

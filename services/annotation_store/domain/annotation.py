@@ -9,7 +9,15 @@ from pydantic import BaseModel, ConfigDict
 from services.annotation_store.domain.content import body_of
 from shared.events.annotations import AnnotationStored, ReviewStored
 from shared.events.origin import Origin
-from shared.events.tasks import AnnotationCounted, AnnotationVoided, ReviewCounted, ReviewIssue, Stage, Verdict
+from shared.events.tasks import (
+    AnnotationCounted,
+    AnnotationVoided,
+    ReviewCounted,
+    ReviewIssue,
+    ReviewVoided,
+    Stage,
+    Verdict,
+)
 from shared.labels.canonical import content_hash
 from shared.labels.verdicts import RuleVerdict
 from shared.ledger import Step, wait
@@ -86,6 +94,8 @@ class Review(BaseModel):
     stage: Stage
     annotator_id: str
     revisions: tuple[ReviewRevision, ...]
+    voided: bool = False
+    """A manager wants it no more; it is kept, and counts for nothing."""
 
 
 def on_annotation_counted(annotation: Annotation | None, event: AnnotationCounted) -> Step[Annotation]:
@@ -126,6 +136,13 @@ def on_annotation_voided(annotation: Annotation | None, event: AnnotationVoided)
     return Step(annotation.model_copy(update={"voided": True}))
 
 
+def on_review_voided(review: Review | None, event: ReviewVoided) -> Step[Review]:
+    """Mark a review as one that counts no more; twice is as once."""
+    if review is None:
+        return wait(review)
+    return Step(review.model_copy(update={"voided": True}))
+
+
 def on_review_counted(review: Review | None, event: ReviewCounted) -> Step[Review]:
     """Append a revision. The same verdict on the same grounds stays one revision, however often it is sent."""
     issues = [issue.model_dump(mode="json") for issue in event.issues]
@@ -154,6 +171,7 @@ def on_review_counted(review: Review | None, event: ReviewCounted) -> Step[Revie
         stage=event.stage,
         annotator_id=event.annotator_id,
         revisions=(*earlier, revision),
+        voided=review is not None and review.voided,
     )
     stored = ReviewStored.caused_by(
         event,

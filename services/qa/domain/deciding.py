@@ -21,7 +21,7 @@ from services.qa.domain.skill import score_answer
 from shared.events.annotations import AnnotationStored, LabelProvenance, ReviewStored
 from shared.events.base import Event
 from shared.events.quality import AnnotatorAssessed, LabelFinalized, QaWorkRequested
-from shared.events.tasks import AnnotationVoided, Stage, TaskCompleted, TaskContested
+from shared.events.tasks import AnnotationVoided, ReviewVoided, Stage, TaskCompleted, TaskContested
 from shared.labels.answer import check_value
 from shared.labels.spec import ProjectSpec
 from shared.ledger import Step, wait
@@ -70,6 +70,7 @@ def on_annotation_stored(
             "adjudication",
             version=event.project_version,
             person=event.annotator_id,
+            source=event.annotation_id,
         )
     return Step(sample)
 
@@ -122,11 +123,15 @@ def on_annotation_voided(sample: JudgedSample | None, event: AnnotationVoided) -
 
 def on_review_stored(sample: JudgedSample | None, event: ReviewStored, policy: Policy) -> Step[JudgedSample]:
     """Do as the reviewer says. A verdict that was taken in already changes nothing; one that overtook its label waits."""
+    if sample is not None and event.review_id in sample.voided:
+        return Step(sample)
     if sample is None or (base := _under_review(sample, event.stage)) is None:
         return wait(sample)
     sample = _touched(sample, event)
-    if any(each.review_id == event.review_id and each.revision >= event.revision for each in sample.reviews):
+    earlier = [each for each in sample.reviews if each.review_id == event.review_id]
+    if any(each.revision >= event.revision for each in earlier):
         return Step(sample)
+    asks = event.verdict == "reject" and sample.open_work != "adjudication" and sample.rejections < MAX_REJECTIONS
     review = GivenReview(
         review_id=event.review_id,
         reviewer_id=event.annotator_id,
@@ -138,23 +143,64 @@ def on_review_stored(sample: JudgedSample | None, event: ReviewStored, policy: P
         given_at=event.occurred_at,
         seconds_spent=event.seconds_spent,
         origin=event.origin,
+        before=earlier[0].before if earlier else sample.final,
+        asked_adjudicator=asks,
     )
     sample = sample.model_copy(update={"reviews": (*sample.reviews, review)})
     if event.verdict == "reject" and sample.open_work == "adjudication":
         return Step(sample)  # an adjudicator looks at it already
-    if event.verdict == "reject" and sample.rejections < MAX_REJECTIONS:
+    if asks:
         deciders = (*sample.deciders, event.annotator_id)
         sample = sample.model_copy(update={"rejections": sample.rejections + 1, "deciders": deciders})
         reason = ", ".join(["rejected by a reviewer", *sorted({issue.tag for issue in event.issues})])
         return _asked(sample, event, "adjudication", reason, version=event.project_version, proposal=base)
     fixed = {**base, **(event.fields or {})} if event.verdict == "fix" else dict(base)
     fields = {name: value for name, value in fixed.items() if value is not None}
-    return _finalized(sample, event, policy, fields, "review", version=event.project_version, person=event.annotator_id)
+    return _finalized(
+        sample,
+        event,
+        policy,
+        fields,
+        "review",
+        version=event.project_version,
+        person=event.annotator_id,
+        source=event.review_id,
+    )
+
+
+def on_review_voided(sample: JudgedSample | None, event: ReviewVoided) -> Step[JudgedSample]:
+    """Forget a verdict, and what was decided by it; ask for another in its place. Told again, it changes nothing.
+
+    What somebody else has decided since stands, and an adjudicator who is asked already looks at it in its place. The
+    label of record stays until there is a better one.
+    """
+    sample = _touched(sample, event)
+    if event.review_id in sample.voided:
+        return Step(sample)
+    is_here = any(each.review_id == event.review_id for each in sample.reviews)
+    has_decided = sample.final is not None and sample.final.source_id == event.review_id
+    sample = sample.without_review(event.review_id)
+    if sample.open_work == "adjudication" or (is_here and not has_decided):
+        return Step(sample)
+    base = _under_review(sample, event.stage)
+    request = QaWorkRequested.caused_by(
+        event,
+        part=event.review_id,
+        sample_id=event.sample_id,
+        project_id=event.project_id,
+        project_version=sample.project_version or event.project_version,
+        stage=event.stage,
+        slots=1,
+        reason="a verdict was voided",
+        proposal=None if base is None else dict(base),
+    )
+    awaited = "peer_review" if event.stage == "peer_review" else sample.open_work
+    return Step(sample.model_copy(update={"open_work": awaited}), [request])
 
 
 def _touched(
     sample: JudgedSample | None,
-    event: AnnotationStored | AnnotationVoided | TaskCompleted | TaskContested | ReviewStored,
+    event: AnnotationStored | AnnotationVoided | TaskCompleted | TaskContested | ReviewStored | ReviewVoided,
 ) -> JudgedSample:
     sample = sample or JudgedSample(sample_id=event.sample_id, project_id=event.project_id)
     occurred_ms = round(event.occurred_at.timestamp() * 1000)
@@ -253,6 +299,7 @@ def _finalized(
     *,
     version: int,
     person: str | None = None,
+    source: str = "",
 ) -> Step[JudgedSample]:
     """Decide what is true of the sample, and tell how each annotator's answer compares with it."""
     spec = policy.spec(cause.tenant_id, sample.project_id, version)
@@ -278,7 +325,7 @@ def _finalized(
     alone = decided_by == "consensus" and len(sample.labels) < 2
     assessments, assessed = ((), []) if alone else _assessed(sample, cause, spec, version, fields)
     changed = {
-        "final": FinalLabel(fields=fields, decided_by=decided_by, project_version=version),
+        "final": FinalLabel(fields=fields, decided_by=decided_by, project_version=version, source_id=source),
         "deciders": deciders,
         "open_work": None,
         "assessments": assessments,

@@ -79,6 +79,18 @@ class CompletedTask(BaseModel):
     annotators: tuple[str, ...]
 
 
+class FinalLabel(BaseModel):
+    """What was decided to be true."""
+
+    model_config = ConfigDict(frozen=True)
+
+    fields: Fields
+    decided_by: DecidedBy
+    project_version: int
+    source_id: str = ""
+    """The review or the adjudicator's annotation that decided it; empty where labels did."""
+
+
 class GivenReview(BaseModel):
     """One verdict on the label that stood."""
 
@@ -94,6 +106,10 @@ class GivenReview(BaseModel):
     given_at: datetime | None = None
     seconds_spent: float | None = None
     origin: Origin | None = None
+    before: FinalLabel | None = None
+    """What had been decided before it."""
+    asked_adjudicator: bool = False
+    """Whether its rejection led to an adjudication."""
 
     def contribution(self) -> Contribution | None:
         """Return what the review gives to a label; None of one that is older than its time was noted."""
@@ -109,16 +125,6 @@ class GivenReview(BaseModel):
             submitted_at=self.given_at,
             seconds_spent=self.seconds_spent,
         )
-
-
-class FinalLabel(BaseModel):
-    """What was decided to be true."""
-
-    model_config = ConfigDict(frozen=True)
-
-    fields: Fields
-    decided_by: DecidedBy
-    project_version: int
 
 
 class Assessment(BaseModel):
@@ -170,7 +176,7 @@ class JudgedSample(BaseModel):
     consistency: float | None = None
     """Share of the rules that apply which the label, or else its answers, meet; None where none applies."""
     voided: tuple[str, ...] = ()
-    """Annotations that a manager dropped, also those that are only on their way here."""
+    """Annotations and reviews that a manager dropped, also those that are only on their way here."""
     updated_ms: int = 0
     """When the last of its events occurred, in ms since 1970."""
 
@@ -211,15 +217,39 @@ class JudgedSample(BaseModel):
         """Return the sample without an annotation, and without what was decided by labels of which it was one."""
         labels = tuple(label for label in self.labels if label.annotation_id != annotation_id)
         of_adjudicator = self.adjudication is not None and self.adjudication.annotation_id == annotation_id
-        decided_by = None if self.final is None else self.final.decided_by
-        rests_on_it = decided_by == "adjudication" if of_adjudicator else decided_by == "consensus"
+        gone = "adjudication" if of_adjudicator else "consensus"
+
+        def standing(final: FinalLabel | None) -> FinalLabel | None:
+            return None if final is not None and final.decided_by == gone else final
+
         return self.model_copy(
             update={
                 "labels": labels,
                 "completed": tuple(task for task in self.completed if task.task_id != task_id),
                 "adjudication": None if of_adjudicator else self.adjudication,
-                "final": None if rests_on_it else self.final,
+                "final": standing(self.final),
+                "reviews": tuple(each.model_copy(update={"before": standing(each.before)}) for each in self.reviews),
                 "voided": (*self.voided, annotation_id),
+            }
+        )
+
+    def without_review(self, review_id: str) -> JudgedSample:
+        """Return the sample without a verdict; where it has decided, what had been decided before stands again."""
+        gone = [each for each in self.reviews if each.review_id == review_id]
+        before = gone[0].before if gone else None
+
+        def standing(final: FinalLabel | None) -> FinalLabel | None:
+            return before if final is not None and final.source_id == review_id else final
+
+        kept = (each for each in self.reviews if each.review_id != review_id)
+        reviewers = {each.reviewer_id for each in gone}
+        return self.model_copy(
+            update={
+                "reviews": tuple(each.model_copy(update={"before": standing(each.before)}) for each in kept),
+                "rejections": self.rejections - sum(each.asked_adjudicator for each in gone),
+                "deciders": tuple(each for each in self.deciders if each not in reviewers),
+                "final": standing(self.final),
+                "voided": (*self.voided, review_id),
             }
         )
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Final, Literal
 
 from services.task_assignment.domain.tasks import KEPT_ENDS, EndedHow, EndedLease, SampleTasks, Slot, Task
-from shared.events.tasks import judges_others
+from shared.events.tasks import REVIEW_STAGES, judges_others
 from shared.security import Lease
 
 REOPENED_FOR_MS: Final = 24 * 3_600_000
@@ -63,15 +63,15 @@ def may_reopen(sample: SampleTasks, task: Task, slot: Slot, now_ms: int) -> bool
     return task.open or (is_alone and now_ms < slot.since_ms + REOPENED_FOR_MS)
 
 
-def without_labels_of(sample: SampleTasks, annotator_id: str) -> SampleTasks:
-    """Return the sample without the labels that somebody has made, and without the leases under which they would.
+def without_work_of(sample: SampleTasks, annotator_id: str) -> SampleTasks:
+    """Return the sample without the labels and verdicts that somebody has given, and without the leases for more.
 
-    A label's slot is gone with it: who judges the sample asks for work in its place. A lease's slot is free again. They
-    do not get these tasks once more.
+    An answer's slot is gone with it: who judges the sample asks for work in its place. A lease's slot is free again.
+    They do not get these tasks once more.
     """
     for key, task in list(sample.tasks.items()):
         mine = {name: slot for name, slot in task.slots.items() if slot.annotator_id == annotator_id}
-        if not mine or task.stage not in LABELED:
+        if not mine:
             continue
         done = [name for name, slot in mine.items() if slot.state == "done"]
         sample = without_leases(sample, key, [name for name in mine if name not in done], "forced")
@@ -82,19 +82,16 @@ def without_labels_of(sample: SampleTasks, annotator_id: str) -> SampleTasks:
     return sample
 
 
-LABELED = frozenset({"first_pass", "adjudication"})
-"""Stages in which labels are made; in the others verdicts are, and they are not voided."""
-
-
 def _without_holders(task: Task, names: Collection[str], how: EndedHow) -> Task:
     slots = [task.slots[name] for name in names]
+    kind: Literal["annotation", "review"] = "review" if task.stage in REVIEW_STAGES else "annotation"
     gone = {slot.annotator_id for slot in slots}
     ended = [
         EndedLease(
             lease_id=slot.lease_id,
             annotator_id=slot.annotator_id,
             how=how,
-            annotation_id=slot.answer_id("annotation") if how == "voided" else "",
+            annotation_id=slot.answer_id(kind) if how == "voided" else "",
         )
         for slot in slots
         if slot.lease_id is not None and slot.annotator_id is not None

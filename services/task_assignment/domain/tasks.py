@@ -65,7 +65,7 @@ class EndedLease(BaseModel):
     annotator_id: str
     how: EndedHow
     annotation_id: str = ""
-    """Of the label that was voided."""
+    """Of the label that was voided, or of the verdict."""
 
 
 class Returning(BaseModel):
@@ -297,6 +297,7 @@ def _open_task(
         task_id=task_id_of(sample.sample_id, stage, number),
         stage=stage,
         slots={str(slot): Slot() for slot in range(slots)},
+        asked_ms=0 if request is None else to_ms(request.occurred_at),
         reason=reason,
         proposal=None if request is None else request.proposal,
         finding_id=None if request is None else request.finding_id,

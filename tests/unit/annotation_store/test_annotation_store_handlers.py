@@ -16,6 +16,7 @@ from tests.builders import (
     a_label_finalized,
     a_provenance,
     a_review_counted,
+    a_review_voided,
     a_sample_ingested,
     an_annotation_counted,
     an_annotation_surplus,
@@ -69,6 +70,18 @@ async def test_what_is_delivered_twice_is_kept_once_and_announced_under_the_same
     assert store.annotation_documents.documents == documents
     assert store.announced.ids == ids
     assert len(the_label(store).revisions) == 1
+
+
+async def test_a_voided_review_is_marked_also_when_that_is_told_first_and_kept():
+    store = StoreUnderTest()
+
+    await store.receive(a_review_voided())
+    await store.receive(a_review_counted(), a_review_voided(event_id="told once more"))
+    await store.receive(a_review_counted(verdict="reject"))
+
+    [state] = store.review_documents.states.values()
+    review = Review.model_validate(state)
+    assert review.voided and [each.verdict for each in review.revisions] == ["accept", "reject"]
 
 
 async def test_a_review_is_kept_with_its_issues_and_told():

@@ -15,10 +15,17 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from services.task_assignment.domain.tasks import Task
 from shared.clock import to_ms
 from shared.errors import LeaseLostError
-from shared.events.tasks import AnnotationCounted, ReviewCounted, Submission
+from shared.events.tasks import AnnotationCounted, AnnotationVoided, ReviewCounted, ReviewVoided, Submission
 from shared.ids import sample_id_of
 from shared.security import Lease
-from tests.builders import PROJECT, TENANT, a_label_finalized, a_qa_work_requested, a_sample_ingested
+from tests.builders import (
+    PROJECT,
+    TENANT,
+    a_label_finalized,
+    a_qa_work_requested,
+    a_sample_ingested,
+    an_annotator_voided,
+)
 from tests.fakes import CrashError, Fuse
 from tests.unit.task_assignment.work_under_test import ALL_ROLES, WorkUnderTest, a_work_catalog
 
@@ -49,7 +56,7 @@ class Work(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.lost: set[str] = set()
-        """Leases that their holders gave back."""
+        """Leases that their holders gave back, or a manager ended."""
         self.promised: dict[str, Submission] = {}
         self.folded: set[str] = set()
         self.room: Counter[tuple[str, str]] = Counter()
@@ -169,6 +176,29 @@ class Work(RuleBasedStateMachine):
     def want_more(self, name: str, stage: str, slots: int) -> None:
         self.work.log.append(a_qa_work_requested(external_id=name, stage=stage, slots=slots))
         self.room[sample_of(name), stage] += slots
+
+    @rule(who=st.sampled_from(PEOPLE), replica=replicas)
+    def void(self, who: str, replica: int) -> None:
+        """A manager drops all that somebody has given; what is on its way from them comes too late."""
+        self.wait(self.work.replicas[replica].voiding.receive(an_annotator_voided(annotator_id=who)))
+        self.promised = {id_: each for id_, each in self.promised.items() if each.annotator_id != who}
+        for sample in self.work.samples().values():
+            for task in sample.tasks.values():
+                assert who not in task.annotators
+                self.lost |= {ended.lease_id for ended in task.ended if ended.annotator_id == who}
+
+    @invariant()
+    def each_answer_that_was_dropped_is_told_of_as_one(self) -> None:
+        told = [*self.work.log.of(AnnotationVoided), *self.work.log.of(ReviewVoided)]
+        dropped = [
+            ended.annotation_id
+            for sample in self.work.samples().values()
+            for task in sample.tasks.values()
+            for ended in task.ended
+            if ended.how == "voided"
+        ]
+        assert len(set(dropped)) == len(dropped) == len({each.event_id for each in told})
+        assert set(dropped) == {getattr(each, "annotation_id", None) or each.review_id for each in told}
 
     @rule(name=externals)
     def finalize(self, name: str) -> None:

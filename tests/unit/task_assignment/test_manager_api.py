@@ -59,4 +59,4 @@ async def test_an_author_gets_a_token_for_their_own_answer_and_a_manager_reads_h
 
         token = reopened.json()["lease"]["token"]
         assert read_lease(SECRET, token, a_principal("ana"), lease.task_id).lease_id == lease.lease_id
-        assert (job["state"], job["outcomes"]) == ("done", {"samples": 1, "labels": 1})
+        assert (job["state"], job["outcomes"]) == ("done", {"samples": 1, "labels": 1, "verdicts": 0})
