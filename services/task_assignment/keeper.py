@@ -167,9 +167,9 @@ class Keeper(PartitionWatcher):
         for queue, waiting in bounded(self._board.waiting()).items():
             READY.labels(*queue).set(waiting.slots)
             OLDEST.labels(*queue).set(max(0, now_ms - waiting.oldest_ms) / 1000)
-        for (project, stage), slots in self._board.slots_by_stage("leased").items():
+        for labels, slots in self._board.slots_by_stage("leased").items():
             if slots:
-                HELD.labels(project, stage).set(slots)
+                HELD.labels(*labels).set(slots)
         LATE.set(self._board.late(now_ms))
 
     async def _tick(self, partition: int) -> None:

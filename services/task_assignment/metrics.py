@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from prometheus_client import Counter, Gauge, Histogram
 
-READY = Gauge("labelmesh_task_assignment_ready_slots", "Slots that can be claimed.", ["project", "stage", "language"])
+STAGE: Final = ("tenant", "project", "stage")
+"""Two tenants may have projects of one name."""
+
+READY = Gauge("labelmesh_task_assignment_ready_slots", "Slots that can be claimed.", [*STAGE, "language"])
 OLDEST = Gauge(
     "labelmesh_task_assignment_oldest_ready_age_seconds",
     "How long ago the oldest sample with a slot that can be claimed was ingested, to the minute.",
-    ["project", "stage", "language"],
+    [*STAGE, "language"],
 )
-HELD = Gauge("labelmesh_task_assignment_leases_held", "Slots that somebody holds.", ["project", "stage"])
+HELD = Gauge("labelmesh_task_assignment_leases_held", "Slots that somebody holds.", STAGE)
 OWNED = Gauge("labelmesh_task_assignment_owned_partitions", "Partitions whose samples are served here.")
 LATE = Gauge("labelmesh_task_assignment_leases_late", "Leases that have ended, and are not taken back yet.")
 EXPIRED = Counter("labelmesh_task_assignment_leases_expired_total", "Leases taken back without an answer.")
@@ -28,11 +33,9 @@ EMPTY_CLAIMS = Counter("labelmesh_task_assignment_empty_claims_total", "Claims t
 SLA_BURN = Gauge(
     "labelmesh_task_assignment_sla_burn_ratio",
     "Share of the open tasks with a due date that are past it, or will be by the forecast.",
-    ["project", "stage"],
+    STAGE,
 )
-SLA_OVERDUE = Gauge(
-    "labelmesh_task_assignment_sla_overdue_tasks", "Open tasks past their due date.", ["project", "stage"]
-)
+SLA_OVERDUE = Gauge("labelmesh_task_assignment_sla_overdue_tasks", "Open tasks past their due date.", STAGE)
 SLA_EVENTS = Counter(
     "labelmesh_task_assignment_sla_events_total",
     "What was told of due dates: SlaAtRisk, SlaBreached, SlaRecovered, by cause.",

@@ -66,13 +66,13 @@ class Watch:
         self._watched: set[ProjectName] = set()
         self._met: set[ProjectName] = set()
         """Projects of which it was asked whether an alarm is left from before."""
-        self._shown: set[tuple[str, str]] = set()
+        self._shown: set[tuple[str, str, str]] = set()
 
     async def look(self) -> None:
         """Look at each project once."""
         here = {ProjectName(scope.tenant_id, scope.project_id) for scope in self._board.due.scopes}
         self._watched |= here | await self._left_over()
-        seen: dict[tuple[str, str], list[Outlook]] = defaultdict(list)
+        seen: dict[tuple[str, str, str], Outlook] = {}
         watched = sorted(self._watched)
         for first in range(0, len(watched), AT_ONCE):
             await self._look_at(watched[first : first + AT_ONCE], here, seen)
@@ -89,7 +89,7 @@ class Watch:
         return {name for name in came if not alarms[name.id][0].is_quiet}
 
     async def _look_at(
-        self, names: Sequence[ProjectName], here: set[ProjectName], seen: dict[tuple[str, str], list[Outlook]]
+        self, names: Sequence[ProjectName], here: set[ProjectName], seen: dict[tuple[str, str, str], Outlook]
     ) -> None:
         scopes = [Scope(*name, partition) for name in names for partition in range(self._partitions)]
         figures = await self._store.figures(scopes)
@@ -107,7 +107,7 @@ class Watch:
                 await self._note(name, before, revision, outlooks)
                 for outlook in outlooks:
                     if outlook.due:
-                        seen[name.project_id, outlook.stage].append(outlook)
+                        seen[*name, outlook.stage] = outlook
 
     def _policy(self, name: ProjectName) -> Sla | None:
         try:
@@ -136,11 +136,11 @@ class Watch:
         for event in events:
             SLA_EVENTS.labels(event.name(), event.cause).inc()
 
-    def _show(self, seen: Mapping[tuple[str, str], Sequence[Outlook]]) -> None:
-        """Show the figures of projects; of those of one name in several tenants, the worst."""
-        for labels, outlooks in seen.items():
-            SLA_BURN.labels(*labels).set(max(each.burn for each in outlooks))
-            SLA_OVERDUE.labels(*labels).set(max(each.overdue for each in outlooks))
+    def _show(self, seen: Mapping[tuple[str, str, str], Outlook]) -> None:
+        """Show the figures of each project and stage."""
+        for labels, outlook in seen.items():
+            SLA_BURN.labels(*labels).set(outlook.burn)
+            SLA_OVERDUE.labels(*labels).set(outlook.overdue)
         for labels in self._shown - seen.keys():
             SLA_BURN.remove(*labels)
             SLA_OVERDUE.remove(*labels)

@@ -1,4 +1,4 @@
-"""How many slots are free and how long the oldest has waited, by project, stage and language, kept by what changes.
+"""How many slots are free and how long the oldest has waited, by tenant, project, stage and language, kept by what changes.
 
 Nothing is kept of single samples: a count for each minute in which any were made, so that a million samples are some
 thousand counts, and the oldest is known to the minute without looking at them.
@@ -23,6 +23,15 @@ OTHERS: Final = "(other)"
 
 Free = Mapping[tuple[str, str], int]
 """Free slots by stage and language."""
+
+
+class Queue(NamedTuple):
+    """Whose tasks wait: a project's, of one stage and one language."""
+
+    tenant: str
+    project: str
+    stage: str
+    language: str
 
 
 class Waiting(NamedTuple):
@@ -71,13 +80,13 @@ class Ages:
         """Drop what is of some partitions."""
         self._minutes = {scope: each for scope, each in self._minutes.items() if scope.partition not in partitions}
 
-    def waiting(self) -> dict[tuple[str, str, str], Waiting]:
-        """Return, by project, stage and language, what waits; queues with nothing are not named."""
-        found: dict[tuple[str, str, str], Waiting] = {}
+    def waiting(self) -> dict[Queue, Waiting]:
+        """Return what waits in each queue; queues with nothing are not named."""
+        found: dict[Queue, Waiting] = {}
         for scope, queues in self._minutes.items():
             for (stage, language), minutes in queues.items():
                 if (waiting := minutes.waiting()) is not None:
-                    _add(found, (scope.project_id, stage, language), waiting)
+                    _add(found, Queue(scope.tenant_id, scope.project_id, stage, language), waiting)
         return found
 
 
@@ -92,26 +101,26 @@ def free_slots(known: Brief | Known | None) -> Free:
     return {(known.fresh.stage, known.fresh.language or UNKNOWN): len(known.fresh.slots)}
 
 
-def bounded(waiting: Mapping[tuple[str, str, str], Waiting]) -> dict[tuple[str, str, str], Waiting]:
+def bounded(waiting: Mapping[Queue, Waiting]) -> dict[Queue, Waiting]:
     """Return the same with at most 20 languages for each project and stage, and at most 1,000 queues in all.
 
     Samples' languages and projects' names are up to clients, and each would be a series of metrics for ever. The least
     deep are summed.
     """
     by_depth = sorted(waiting.items(), key=lambda each: (-each[1].slots, each[0]))
-    named: Counter[tuple[str, str]] = Counter()
-    languages: dict[tuple[str, str, str], Waiting] = {}
-    for (project, stage, language), each in by_depth:
-        named[project, stage] += 1
-        is_named = named[project, stage] <= MOST_LANGUAGES
-        _add(languages, (project, stage, language if is_named else OTHERS), each)
-    queues: dict[tuple[str, str, str], Waiting] = {}
+    named: Counter[tuple[str, ...]] = Counter()
+    languages: dict[Queue, Waiting] = {}
+    for queue, each in by_depth:
+        named[queue[:3]] += 1
+        is_named = named[queue[:3]] <= MOST_LANGUAGES
+        _add(languages, queue if is_named else queue._replace(language=OTHERS), each)
+    queues: dict[Queue, Waiting] = {}
     for number, (queue, each) in enumerate(sorted(languages.items(), key=lambda each: (-each[1].slots, each[0]))):
-        _add(queues, queue if number < MOST_QUEUES else (OTHERS, OTHERS, OTHERS), each)
+        _add(queues, queue if number < MOST_QUEUES else Queue(OTHERS, OTHERS, OTHERS, OTHERS), each)
     return queues
 
 
-def _add(found: dict[tuple[str, str, str], Waiting], queue: tuple[str, str, str], more: Waiting) -> None:
+def _add(found: dict[Queue, Waiting], queue: Queue, more: Waiting) -> None:
     known = found.get(queue)
     slots, oldest = (0, more.oldest_ms) if known is None else known
     found[queue] = Waiting(slots + more.slots, min(oldest, more.oldest_ms))

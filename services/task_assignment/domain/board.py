@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from random import Random
 from typing import Any, Final
 
-from services.task_assignment.domain.ages import Ages, Waiting, free_slots
+from services.task_assignment.domain.ages import Ages, Queue, Waiting, free_slots
 from services.task_assignment.domain.due_book import DueBook, due_work
 from services.task_assignment.domain.eligibility import barred_from, is_diverse, may_take
 from services.task_assignment.domain.kept import (
@@ -246,16 +246,16 @@ class Board:
         """Return, per tenant, project and partition, how many samples, tasks and slots are in which state."""
         return self._tally.counts()
 
-    def waiting(self) -> dict[tuple[str, str, str], Waiting]:
-        """Return, by project, stage and language, how many slots are free and since when the oldest is."""
+    def waiting(self) -> dict[Queue, Waiting]:
+        """Return, by tenant, project, stage and language, how many slots are free and since when the oldest is."""
         return self._ages.waiting()
 
     def late(self, now_ms: int) -> int:
         """Return how many leases have ended and are neither answered nor taken back."""
         return sum(self._ends.count_before(partition, now_ms, self._stands) for partition in self._owned)
 
-    def slots_by_stage(self, wanted: str) -> dict[tuple[str, str], int]:
-        """Return the number of slots in a state (free, leased, done) per project and stage."""
+    def slots_by_stage(self, wanted: str) -> dict[tuple[str, str, str], int]:
+        """Return the number of slots in a state (free, leased, done) per tenant, project and stage."""
         return self._tally.slots_by_stage(wanted)
 
     def is_behind(self, document_id: str, revision: int) -> bool:

@@ -33,13 +33,13 @@ class Tally:
         """Return, per tenant, project and partition, how many samples, tasks and slots are in which state."""
         return {scope: {name: n for name, n in each.items() if n} for scope, each in self._sums.items()}
 
-    def slots_by_stage(self, wanted: str) -> dict[tuple[str, str], int]:
-        """Return the number of slots in a state (free, leased, done) per project and stage."""
-        found: Counter[tuple[str, str]] = Counter()
+    def slots_by_stage(self, wanted: str) -> dict[tuple[str, str, str], int]:
+        """Return the number of slots in a state (free, leased, done) per tenant, project and stage."""
+        found: Counter[tuple[str, str, str]] = Counter()
         for scope, counts in self._sums.items():
             for name, count in counts.items():
                 kind, _, stage_and_state = name.partition(".")
                 stage, _, state = stage_and_state.partition(".")
                 if kind == "slots" and state == wanted:
-                    found[scope.project_id, stage] += count
+                    found[scope.tenant_id, scope.project_id, stage] += count
         return dict(found)

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from services.task_assignment.domain.ages import MINUTE_MS, Waiting
+from services.task_assignment.domain.ages import MINUTE_MS, Queue, Waiting
 from services.task_assignment.domain.board import ON_THE_BOARD, Board
 from services.task_assignment.domain.eligibility import may_take
 from services.task_assignment.domain.kept import counted
@@ -224,10 +224,10 @@ class Picks(RuleBasedStateMachine):
 
     @invariant()
     def what_waits_is_what_is_free_and_since_when(self) -> None:
-        waiting: dict[tuple[str, str, str], Waiting] = {}
+        waiting: dict[Queue, Waiting] = {}
         for sample, _ in self.plain.samples.values():
             for task in sample.tasks.values():
-                queue = sample.project_id, task.stage, sample.language or "und"
+                queue = Queue(sample.tenant_id, sample.project_id, task.stage, sample.language or "und")
                 if task.free:
                     known = waiting.get(queue, Waiting(0, sample.created_ms))
                     oldest = min(known.oldest_ms, sample.created_ms // MINUTE_MS * MINUTE_MS)

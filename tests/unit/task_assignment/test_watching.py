@@ -109,7 +109,7 @@ async def test_a_forecast_warns_while_there_is_time():
         [warned] = [event for event in seen.work.log.announced if isinstance(event, SlaAtRisk)]
         assert warned.finish_at > warned.next_due_at > warned.occurred_at
         assert 0 < warned.projected <= warned.due == 30
-        assert SLA_BURN.labels(PROJECT, "first_pass")._value.get() > 0.5
+        assert SLA_BURN.labels(TENANT, PROJECT, "first_pass")._value.get() > 0.5
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
