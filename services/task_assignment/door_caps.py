@@ -1,4 +1,4 @@
-"""Caps on what tools bring without a lease: the same bounds that hold for claims, asked before the fold."""
+"""Bounds on what tools bring without a lease: caps and skills, as they hold for claims, asked before the fold."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date
 from typing import Any, Final
 
-from services.task_assignment.domain.eligibility import Given, barred, barred_from_project
+from services.task_assignment.domain.eligibility import Given, barred, barred_from_project, has_skills
 from services.task_assignment.domain.working import DayWork
 from services.task_assignment.store import Store
 from services.task_assignment.workloads import Asked, Period, Workloads
@@ -17,7 +17,7 @@ from shared.labels.policies import AssignmentPolicy
 
 ALWAYS: Final = Period(date.min, date.max)
 NO_CAPS: Final[dict[str, Any]] = {"working_hours": None, "skills": {}, "max_held": None}
-"""What of a policy is no cap: when and by whom work is done in a tool is known to the tool alone."""
+"""What of a policy is no cap. Skills are asked for apart; when work is done in a tool is known to the tool alone."""
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class _Passed:
 
 
 class DoorCaps:
-    """Says of each answer without a lease whether its author has reached a cap.
+    """Says of each answer without a lease whether its author has reached a cap, or lacks a skill.
 
     What a person has done is counted a moment after it was done. So what was let through here is remembered for the
     day, by the answers' ids: a batch that is read again counts once. Caps are soft: other replicas' answers of the last
@@ -46,7 +46,7 @@ class DoorCaps:
         self._passed: dict[tuple[str, ...], _Passed] = {}
 
     async def look(self, offers: Sequence[AnnotationOffered]) -> list[AnnotationOffered]:
-        """Return the offers, with whose author has reached a cap, or gets no work at all."""
+        """Return the offers, with whose author has reached a cap, lacks a skill, or gets no work at all."""
         people = {f"{offer.tenant_id}/{offer.annotator_id}" for offer in offers}
         known = {id_: each.profile for id_, each in (await self._store.annotators(people)).items()}
         return [await self._looked(offer, known.get(f"{offer.tenant_id}/{offer.annotator_id}")) for offer in offers]
@@ -55,6 +55,8 @@ class DoorCaps:
         if profile is not None and (profile.paused or profile.banned):
             return offer.model_copy(update={"barred": "annotator-paused"})
         policy = self._catalog.latest(offer.tenant_id, offer.project_id).spec.assignment
+        if not has_skills(profile, policy):
+            return offer.model_copy(update={"barred": "skills-missing"})
         most_a_day = None if profile is None else profile.max_per_day
         in_project = policy.max_per_day, policy.max_in_project, policy.max_share
         if most_a_day is None and all(cap is None for cap in in_project):

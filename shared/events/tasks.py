@@ -19,10 +19,17 @@ REVIEW_STAGES: frozenset[str] = frozenset({"peer_review", "senior_qa", "audit"})
 """Stages whose work is a verdict on the label that is there; in the others a label is made."""
 Verdict = Literal["accept", "fix", "reject"]
 SurplusReason = Literal[
-    "lease-expired", "lease-lost", "task-closed", "no-slot", "already-assigned", "cap-reached", "annotator-paused"
+    "lease-expired",
+    "lease-lost",
+    "task-closed",
+    "no-slot",
+    "already-assigned",
+    "cap-reached",
+    "skills-missing",
+    "annotator-paused",
 ]
-"""Why work does not count. The last four are of work without a lease: all slots are taken, or its author has one, has
-reached a cap, or gets no work."""
+"""Why work does not count. The last five are of work without a lease: all slots are taken, or its author has one, has
+reached a cap, lacks a skill that the project asks for, or gets no work."""
 
 
 def judges_others(stage: str) -> bool:
@@ -80,7 +87,7 @@ class AnnotationOffered(Event):
     origin: Origin | None = None
     verdicts: list[RuleVerdict] = Field(default_factory=list)
     barred: SurplusReason | None = Field(None, exclude=True)
-    """Why its author gets no slot, as its reader has found: a cap is reached, or they are paused."""
+    """Why its author gets no slot, as its reader has found: a cap is reached, a skill is missing, or they are paused."""
 
 
 class AnnotationCounted(AnnotationSubmitted):

@@ -6,7 +6,6 @@ The board asks them of its copy of a sample. The store's compare-and-set has the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -130,7 +129,7 @@ def barred_from_project(
     """
     if (wait := until_open(policy.working_hours, now)) is not None:
         return Barred("project-outside-working-hours", wait)
-    if not _has_skills({} if profile is None else profile.skills, policy.skills):
+    if not has_skills(profile, policy):
         return Barred("skills-missing", LATER)
     if policy.max_held is not None and held >= policy.max_held:
         return Barred("project-lease-limit", SOON)
@@ -176,8 +175,10 @@ def most_leases(profile: AnnotatorProfile | None) -> int:
     return DEFAULT_MAX_LEASES if profile is None else profile.max_leases
 
 
-def _has_skills(has: Mapping[str, int], needed: Mapping[str, int]) -> bool:
-    return all(has.get(skill, 0) >= level for skill, level in needed.items())
+def has_skills(profile: AnnotatorProfile | None, policy: AssignmentPolicy) -> bool:
+    """Return whether somebody has the skills that a project asks for; for whom nobody has declared any, has none."""
+    has = {} if profile is None else profile.skills
+    return all(has.get(skill, 0) >= level for skill, level in policy.skills.items())
 
 
 def _until_midnight(now: datetime) -> timedelta:

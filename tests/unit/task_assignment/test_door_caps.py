@@ -99,6 +99,45 @@ async def test_a_revision_is_taken_whatever_the_cap_and_a_batch_that_is_read_aga
         assert under_test.surplus() == []
 
 
+async def test_whoever_lacks_a_skill_of_the_project_gets_no_slot_by_a_tool_either():
+    async with work(skills={"radiology": 4}) as under_test:
+        await under_test.declare("ana", skills={"radiology": 4})
+        await under_test.declare("bo", skills={"radiology": 3})
+        for who in ("ana", "bo", "nobody-knows"):
+            offer(under_test, 0, who)
+        await under_test.fold()
+
+        assert counted(under_test) == ["ana-0"]
+        assert {each.annotator_id: each.reason for each in under_test.surplus()} == {
+            "bo": "skills-missing",
+            "nobody-knows": "skills-missing",
+        }
+
+
+async def test_who_has_lost_a_skill_may_still_mend_what_they_gave():
+    async with work(skills={"radiology": 4}) as under_test:
+        await under_test.declare("ana", skills={"radiology": 4})
+        offer(under_test, 0)
+        await under_test.fold()
+        await under_test.declare("ana", skills={})
+        offer(under_test, 0, fields={"intent": "other"})
+        offer(under_test, 1)
+        await under_test.fold()
+
+        assert counted(under_test) == ["ana-0", "ana-0"]
+        assert [each.annotation_id for each in under_test.surplus()] == ["ana-1"]
+
+
+async def test_hours_are_the_tools_to_keep():
+    never = {"zone": "UTC", "days": ["sun"], "start": "03:00", "end": "03:01"}
+    async with work(working_hours=never) as under_test:
+        await under_test.declare("ana", working_hours=never)
+        offer(under_test, 0)
+        await under_test.fold()
+
+        assert counted(under_test) == ["ana-0"]
+
+
 @pytest.mark.parametrize("idle", ["paused", "banned"])
 async def test_whoever_gets_no_work_gets_no_slot_by_a_tool_either(idle: str):
     async with work() as under_test:
