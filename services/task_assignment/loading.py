@@ -7,9 +7,7 @@ large backlog takes longer, so whoever took the partitions over only after it wo
 from __future__ import annotations
 
 import asyncio
-import gc
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from typing import Final
 
 import structlog
@@ -66,9 +64,8 @@ class Loader:
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def _read(self, partition: int, came: object) -> None:
-        with _no_collection():
-            async for documents in self._store.of_partitions([partition]):
-                self._board.load(documents)
+        async for documents in self._store.of_partitions([partition]):
+            self._board.load(documents)
         if self._unread.get(partition) is not came:
             return  # it went meanwhile, and perhaps came again: the first of what was read is forgotten
         await self._books.take_over({partition})
@@ -76,17 +73,3 @@ class Loader:
             del self._unread[partition]
             self._board.complete(partition)
             log.info("partition_read", partition=partition, left=len(self._unread))
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Load without Python's cycle collector, which would look through all that is there again and again.
-
-    What was loaded holds no cycles and stays, so the collector need never look at it later either.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
