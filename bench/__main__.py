@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     if asked.full:
         asked.tasks, asked.queue, asked.runs = [1000, 100_000, 1_000_000], [1000, 100_000, 1_000_000], 5
+        asked.samples, asked.volume_mb = 1_000_000, 2000
     try:
         for name in chosen(asked.benchmark, asked.full):
             print(f"{name} ...", flush=True)
@@ -64,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--annotators", type=int, nargs="+", default=[1, 16, 64], help="claims, submit: how many work")
     parser.add_argument("--seconds", type=float, default=10.0, help="claims: how long a run lasts at most")
     parser.add_argument("--samples", type=int, default=20_000, help="ingest: texts to import")
+    parser.add_argument("--volume-mb", type=int, default=0, help="ingest: MB of long texts to import besides")
+    parser.add_argument("--line-kb", type=int, default=100, help="ingest: length of a line of those, in kB")
     parser.add_argument("--rounds", type=int, default=2, help="submit: how often everybody submits twenty answers")
     parser.add_argument("--claims", type=int, default=20_000, help="exactness: claims that are made at least")
     parser.add_argument("--checks", type=int, default=3000, help="validate: how often the answer is checked")

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from bench import claims, exactness, ingest, ready, submit, validate
 from bench.project import BenchSettings
 from bench.report import Figures
+from bench.volume import Volume
 
 
 class Benchmark(NamedTuple):
@@ -32,7 +33,10 @@ BENCHMARKS: Final = {
         claims,
         lambda asked, stack: claims.measure(stack(), asked.tasks, asked.annotators, asked.seconds, asked.runs),
     ),
-    "ingest": Benchmark(ingest, lambda asked, stack: ingest.measure(stack(), asked.samples)),
+    "ingest": Benchmark(
+        ingest,
+        lambda asked, stack: ingest.measure(stack(), asked.samples, Volume(asked.volume_mb, asked.line_kb)),
+    ),
     "ready": Benchmark(ready, lambda asked, _stack: ready.measure(asked.queue)),
     "validate": Benchmark(validate, lambda asked, stack: validate.measure(asked.checks)),
     "submit": Benchmark(submit, lambda asked, stack: submit.measure(stack(), asked.annotators, asked.rounds)),

@@ -14,10 +14,11 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from bench.client import Client, run_in_processes
-from bench.processes import Processes, children_cpu_ms, cpu_per_cycle
+from bench.processes import Memory, Processes, children_cpu_ms, cpu_per_cycle
 from bench.project import TENANT, BenchSettings, Project, fresh_project, open_tasks
 from bench.reference import kafka_ceiling, library_images_per_cpu_s, library_lines_per_s, mongo_ceiling
 from bench.report import Figures, size_name
+from bench.volume import SENTENCE, Volume, measure_volume
 from services.ingest.probing import ProbePool
 from shared.clock import utc_now
 from shared.events import encode
@@ -35,9 +36,6 @@ SPEC: Final[dict[str, Any]] = {
         "sentiment": {"kind": "choice", "asset": "text", "required": True, "options": ["good", "bad"]},
     },
 }
-SENTENCE: Final = (
-    "The parcel came two days late and its corner was dented, but what was inside still works as it should. "
-)
 IMAGES: Final = Path(__file__).resolve().parent.parent / "examples" / "media" / "images"
 CHUNK_LINES: Final = 500
 LOOK_SECONDS: Final = 0.2
@@ -64,12 +62,13 @@ class Sent(NamedTuple):
     seconds: float
 
 
-async def measure(settings: BenchSettings, samples: int) -> tuple[Figures, Figures]:
+async def measure(settings: BenchSettings, samples: int, volume: Volume) -> tuple[Figures, Figures]:
     """Import texts into a fresh project, and probe the demo's images.
 
     Args:
         settings: Where the stack is.
         samples: How many texts.
+        volume: How much of long texts besides.
 
     Returns:
         The figures, and the ceiling of the servers and of the bare libraries.
@@ -77,6 +76,8 @@ async def measure(settings: BenchSettings, samples: int) -> tuple[Figures, Figur
     async with fresh_project(settings, "ingest", SPEC) as project:
         figures = await _import(settings, project, samples)
         record = _submitted_record(project)
+        if volume.megabytes:
+            figures |= await measure_volume(settings, project, volume)
     probed, library = await _probing(_images())
     lines = [_line(number) for number in range(1000)]
     return figures | probed, {
@@ -103,11 +104,11 @@ async def send(load: ImportLoad) -> Sent:
 
 async def _import(settings: BenchSettings, project: Project, samples: int) -> dict[str, float]:
     processes = Processes.of_stack()
-    peaks: dict[str, float] = {}
+    memory = Memory(processes, ("gateway", "ingest"))
     load = ImportLoad(settings.gateway_url, settings.owner_key.get_secret_value(), project.id, samples)
     begin = await _ends_of_created(settings)
     cpu_before = processes.cpu_ms()
-    watching = asyncio.create_task(_watch_memory(processes, peaks))
+    watching = asyncio.create_task(memory.watch(LOOK_SECONDS))
     [sent] = await asyncio.to_thread(run_in_processes, send, [load])
     patience = PATIENCE_SECONDS + samples / SLOWEST_PER_SECOND
     await project.until(lambda progress: open_tasks(progress) >= samples, patience, f"{samples} open tasks")
@@ -119,7 +120,7 @@ async def _import(settings: BenchSettings, project: Project, samples: int) -> di
         "accepted_lines_per_s": samples / sent.seconds,
         "first_task_after_ms": ready_ms[0] - sent.started_ms,
         **_last_to_first(ready_ms),
-        **{f"{name}_rss_mb": peak for name, peak in peaks.items()},
+        **{f"{name}_rss_mb": peak for name, peak in memory.peaks().items()},
         **{name.replace("per_cycle", "per_sample"): ms for name, ms in cpu.items()},
     }
 
@@ -129,19 +130,10 @@ def _last_to_first(ready_ms: Sequence[int]) -> dict[str, float]:
 
     The first and the last hundred thousand where there are so many, else the first and the last quarter.
     """
-    part = min(100_000, len(ready_ms) // 4)
+    part = 100_000 if len(ready_ms) >= 200_000 else len(ready_ms) // 4
     first = ready_ms[part - 1] - ready_ms[0]
     last = ready_ms[-1] - ready_ms[-part]
     return {f"last_to_first_{size_name(part)}": first / last} if part and first and last else {}
-
-
-async def _watch_memory(processes: Processes, peaks: dict[str, float]) -> None:
-    """Keep the highest resident memory seen of the two processes that an import streams through."""
-    while True:
-        for name in ("gateway", "ingest"):
-            if (rss := processes.rss_mb(name)) is not None:
-                peaks[name] = max(rss, peaks.get(name, 0.0))
-        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _ends_of_created(settings: SharedSettings) -> dict[TopicPartition, int]:

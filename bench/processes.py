@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +37,31 @@ class Processes:
         """Return the resident memory of one process and its children in MB; None when it does not run here."""
         pid = self._pids.get(name)
         return None if pid is None else sum(_rss_bytes(each) for each in _family(pid)) / 1e6
+
+
+class Memory:
+    """Resident memory of some processes, as it was seen while they worked."""
+
+    def __init__(self, processes: Processes, names: Sequence[str]) -> None:
+        self._processes = processes
+        self._seen: dict[str, list[float]] = {name: [] for name in names}
+
+    async def watch(self, every_seconds: float) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            for name, seen in self._seen.items():
+                if (rss := self._processes.rss_mb(name)) is not None:
+                    seen.append(rss)
+            await asyncio.sleep(every_seconds)
+
+    def peaks(self) -> dict[str, float]:
+        """Return the most that each process had, in MB."""
+        return {name: max(seen) for name, seen in self._seen.items() if seen}
+
+    def growth(self) -> dict[str, float]:
+        """Return the most of the second half over the most of the first: 1.0 where memory stays flat."""
+        halves = {name: len(seen) // 2 for name, seen in self._seen.items() if len(seen) > 1}
+        return {name: max(self._seen[name][half:]) / max(self._seen[name][:half]) for name, half in halves.items()}
 
 
 def cpu_per_cycle(before: Mapping[str, float], after: Mapping[str, float], cycles: int) -> dict[str, float]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from bench.processes import cpu_per_cycle
+from bench.processes import Memory, Processes, cpu_per_cycle
 from bench.report import describe_machine, percentile, result, size_name, write
 
 
@@ -61,3 +62,18 @@ def test_a_result_says_all_that_is_needed_to_read_it(tmp_path: Path):
     assert written["command"].startswith("python -m deploy.local run python -m bench")
     assert {"processor", "cores", "memory_gb", "load_average_before"} <= written["machine"].keys()
     assert {"labelmesh", "python", "pymongo"} <= written["versions"].keys()
+
+
+async def test_memory_is_told_by_its_peak_and_by_whether_it_grew():
+    resident = iter([100.0, 120.0, 110.0, 180.0])
+
+    class FakeProcesses(Processes):
+        def rss_mb(self, name: str) -> float | None:
+            return next(resident) if name == "ingest" else None
+
+    memory = Memory(FakeProcesses({}), ["ingest", "gateway"])
+    with suppress(StopIteration, RuntimeError):
+        await memory.watch(0)
+
+    assert memory.peaks() == {"ingest": 180.0}
+    assert memory.growth() == {"ingest": 1.5}
