@@ -13,16 +13,19 @@ from shared.events import Event
 from shared.lines import Line
 
 LINES_AT_ONCE: Final = 500
+BYTES_AT_ONCE: Final = 2 * 1024 * 1024
+"""Of lines that are long, fewer are held together: each is there several times until the log has it."""
 
 
 async def read_lines(request: Request, max_line_bytes: int) -> AsyncIterator[list[Line]]:
-    """Yield the body's lines that are not blank, up to 500 at a time.
+    """Yield the body's lines that are not blank, up to 500 at a time, and no more once they are 2 MiB.
 
     A line longer than ``max_line_bytes`` is yielded cut off at one byte more, so that its reader can refuse it.
     """
     rest = b""
     number = 0
     batch: list[Line] = []
+    held = 0
     async for chunk in request.stream():
         *whole, rest = (rest + chunk).split(b"\n")
         rest = rest[: max_line_bytes + 1]
@@ -30,9 +33,10 @@ async def read_lines(request: Request, max_line_bytes: int) -> AsyncIterator[lis
             number += 1
             if text.strip():
                 batch.append(Line(number, text[: max_line_bytes + 1]))
-            if len(batch) >= LINES_AT_ONCE:
+                held += len(text)
+            if len(batch) >= LINES_AT_ONCE or held >= BYTES_AT_ONCE:
                 yield batch
-                batch = []
+                batch, held = [], 0
     if rest.strip():
         batch.append(Line(number + 1, rest))
     if batch:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
+from fastapi import Request
 
 from services.gateway.inner import Answer
+from services.gateway.lines import read_lines
 from shared.events.samples import (
     ImportCancelled,
     ImportLineFinished,
@@ -41,6 +43,21 @@ async def test_lines_are_numbered_as_they_stand_and_blank_ones_are_not_counted()
     assert (received.lines, received.last_line) == (3, 5)
     assert [event.line for event in gateway.log.of(SampleSubmitted)] == [2]
     assert [event.line for event in gateway.log.of(ImportLineFinished)] == [4, 5]
+
+
+async def test_long_lines_are_held_a_few_at_a_time_and_none_is_lost(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("services.gateway.lines.BYTES_AT_ONCE", 2500)
+    body = b"".join(a_line(str(number), "x" * 1000) for number in range(8))
+
+    class FakeRequest:
+        async def stream(self) -> AsyncIterator[bytes]:
+            for first in range(0, len(body), 300):
+                yield body[first : first + 300]
+
+    batches = [some async for some in read_lines(cast(Request, FakeRequest()), 100_000)]
+
+    assert [len(some) for some in batches] == [3, 3, 2]
+    assert [line.number for some in batches for line in some] == list(range(1, 9))
 
 
 async def test_a_line_that_failed_is_kept_whole_so_that_it_can_be_corrected():
