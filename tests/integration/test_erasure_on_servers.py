@@ -14,6 +14,7 @@ from services.annotation_store.handlers import annotation_key, sample_key
 from services.annotation_store.store import Draft
 from services.annotation_store.vocabulary import CatalogVocabulary
 from services.ingest import store as ingest_store
+from services.ingest.domain.resemblance import Band, on_image_met
 from services.ingest.domain.upload import Upload, on_media_uploaded, on_upload_awaited
 from services.ingest.handlers import upload_key
 from services.versioning.domain import label_row
@@ -21,6 +22,7 @@ from services.versioning.domain.label_row import LabelRow
 from services.versioning.store import MongoVersioningStore
 from shared.clock import to_ms
 from shared.erasure import Erased, MongoErasures
+from shared.events.resemblance import ImageMet, NearDuplicate
 from shared.jobs import JobPart, MongoJobErrors, on_line_finished, part_key
 from shared.ledger import Ledger
 from shared.media import Media
@@ -35,6 +37,7 @@ from tests.builders import (
     a_media_uploaded,
     a_sample_ingested,
     an_annotation_counted,
+    an_image_met,
     an_import_line_finished,
     an_upload_awaited,
 )
@@ -123,6 +126,35 @@ async def test_media_previews_and_failed_lines_go_and_an_upload_that_others_need
     }
     assert kept == {"alone": None, "shared": 6}
     assert (await everything(database))["job_errors"] == [f"{TENANT}/job-1#2"]
+
+
+async def test_an_erased_image_is_forgotten_by_those_that_look_like_it_even_while_they_are_folded(
+    database: Database, object_store: Media
+):
+    bands = Ledger(MongoLedgerStore(database, ingest_store.BANDS), RecordingPublisher(), Band)
+    await ingest_store.ensure_indexes(database)
+
+    def key(event: ImageMet) -> str:
+        return f"{event.tenant_id}/{event.band_id}"
+
+    met = [an_image_met(external_id=name, event_id=name) for name in (GONE, STAYS, "sample-3")]
+    await bands.fold(deliver(met[:2]), on_image_met, key)
+    alike = NearDuplicate(sample_id=ERASED.sample_id, slot="photo", own_slot="photo", distance=0)
+    flagged = {"near_duplicates": [alike.model_dump()], "sample_id": "sample-2"}
+    await database[ingest_store.SAMPLES].insert_one(
+        {"_id": f"{TENANT}/sample-2", "tenant_id": TENANT, "revision": 1, "state": flagged}
+    )
+
+    remains = ingest_store.Remains(database, object_store, MongoJobErrors(database))
+    await remains.remove(ERASED)
+    await bands.fold(deliver(met[2:], start_offset=2), on_image_met, key)
+    await remains.remove(ERASED)
+
+    [band] = [each async for each in database[ingest_store.BANDS].find({})]
+    sample = await database[ingest_store.SAMPLES].find_one({"_id": f"{TENANT}/sample-2"})
+    assert [each["sample_id"] for each in band["state"]["seen"]] == sorted(each.sample_id for each in met[1:])
+    assert sample is not None
+    assert (sample["state"]["near_duplicates"], sample["revision"]) == ([], 2)
 
 
 async def test_erasures_are_done_again_for_a_while_and_then_forgotten(database: Database):
