@@ -9,11 +9,8 @@ from minio.versioningconfig import VersioningConfig
 
 from shared.events.samples import MediaUploaded
 from shared.kafka import create_topics
-from shared.media import BUCKETS, MEDIA_BUCKET
+from shared.media import BUCKETS, MEDIA_BUCKET, NOTIFICATION_TARGET
 from shared.settings import SharedSettings
-
-NOTIFICATION_TARGET = "arn:minio:sqs::LABELMESH:kafka"
-"""MinIO's name for the Kafka target that its ``MINIO_NOTIFY_KAFKA_*_LABELMESH`` settings describe."""
 
 
 async def provision(settings: SharedSettings) -> list[str]:

@@ -201,15 +201,18 @@ def on_rested(part: JobPart | None, event: ImportRested) -> Step[JobPart]:
     """Note how many lines there are by now, and when the prefix is listed again. What is told late changes nothing."""
     head = part or _fresh(event, event.project_id)
     known = head.follow
-    if known is not None and known.cursor.listing >= event.cursor.listing:
+    if known is not None and known.cursor.chunk >= event.cursor.chunk:
         return Step(head)
     listed_ms = event.appended_at_ms or to_ms(event.occurred_at)
+    due_ms = listed_ms + 1000 * (event.source.follow_seconds or 0)
+    if known is not None and known.cursor.listing == event.cursor.listing:  # some objects were looked at, not the whole
+        listed_ms, due_ms = known.listed_ms, known.due_ms
     follow = Follow(
         source=event.source,
         on_conflict=event.on_conflict,
         cursor=event.cursor,
         listed_ms=listed_ms,
-        due_ms=listed_ms + 1000 * (event.source.follow_seconds or 0),
+        due_ms=due_ms,
     )
     changes = {"project_id": event.project_id, "total": event.cursor.total, "last": event.cursor.line, "follow": follow}
     return Step(head.model_copy(update=changes))

@@ -28,6 +28,8 @@ EXPORT_BUCKET = "exports"
 PREVIEW_BUCKET = "previews"
 CLAIM_CHECK_BUCKET = "claim-checks"
 BUCKETS = (MEDIA_BUCKET, PREVIEW_BUCKET, DATASET_BUCKET, EXPORT_BUCKET, CLAIM_CHECK_BUCKET)
+NOTIFICATION_TARGET = "arn:minio:sqs::LABELMESH:kafka"
+"""MinIO's name for the Kafka target that its ``MINIO_NOTIFY_KAFKA_*_LABELMESH`` settings describe."""
 
 LINK_LIFETIME = timedelta(hours=2)
 LINK_KEPT = timedelta(minutes=1)

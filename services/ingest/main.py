@@ -19,13 +19,15 @@ from services.ingest.handlers import (
     create_media_routes,
     create_routes,
 )
+from services.ingest.imports.noticing import Noticing
 from services.ingest.imports.prefixes import PrefixReader
 from services.ingest.imports.reading import FileImports
-from services.ingest.notifications import read_notification
+from services.ingest.notifications import read_notifications_of
 from services.ingest.probing import ProbePool
 from services.ingest.references.buckets import Buckets
 from services.ingest.references.egress import Egress
 from services.ingest.references.fetching import References
+from services.ingest.references.watching import Watching
 from services.ingest.settings import IngestSettings
 from services.ingest.sweep import Sweep
 from shared.clock import utc_now
@@ -34,6 +36,8 @@ from shared.jobs import REMEMBERED_EVENTS, JobPart, MongoJobErrors
 from shared.service import Service
 
 FETCHES_AT_ONCE = 8
+LOOK_EVERY = timedelta(seconds=1)
+WATCH_EVERY = timedelta(minutes=5)
 
 
 def create_service(settings: IngestSettings) -> Service:
@@ -49,16 +53,20 @@ def create_service(settings: IngestSettings) -> Service:
     erasures = service.ledger(store.ERASURE_JOBS, Erasure)
     errors = MongoJobErrors(service.database)
     eraser = service.eraser("ingest", store.Remains(service.database, service.media, errors).remove)
+    buckets = Buckets(settings.buckets)
+    notices = store.MongoNotices(service.database)
+    settles = timedelta(seconds=settings.ingest_settle_seconds)
+    noticing = Noticing(notices, buckets, jobs, service.catalog, service.producer.publish, utc_now, settles)
     service.consume(
         *create_erasure_routes(samples, erasures),
         *create_content_routes(samples, service.ledger(store.CONTENTS, Content), service.catalog),
         *create_image_routes(samples, service.ledger(store.BANDS, Band)),
         *create_routes(samples, uploads, jobs, service.catalog, service.media),
+        *noticing.routes(),
         eraser.reaction(),
-        raw_topics={MediaUploaded.topic: read_notification},
+        raw_topics={MediaUploaded.topic: read_notifications_of(buckets)},
     )
     service.consume(*create_media_routes(samples, service.catalog, Prober(service.media, pool)), group="ingest-media")
-    buckets = Buckets(settings.buckets)
     imports = FileImports(
         service.media,
         PrefixReader(service.media, buckets, store.MongoToldBefore(service.database), utc_now),
@@ -66,6 +74,7 @@ def create_service(settings: IngestSettings) -> Service:
         store.MongoProgress(service.database),
         service.catalog,
         service.producer.publish,
+        notices.forget,
         settings.max_line_bytes,
     )
     service.consume(*imports.routes(), group="ingest-imports", batch_records=1)
@@ -84,6 +93,8 @@ def create_service(settings: IngestSettings) -> Service:
     interval = timedelta(seconds=settings.ingest_sweep_seconds)
     service.every(interval, "search for unnoticed uploads", sweep.find_unnoticed)
     service.every(interval, "lapse of uploads", sweep.let_lapse)
+    service.every(LOOK_EVERY, "look at noticed objects", noticing.look_at_quiet)
+    service.every(WATCH_EVERY, "watch over registered buckets", Watching(service.media.client, buckets).watch)
     service.every(interval, "listing of followed prefixes", sweep.list_again)
     service.app.include_router(
         create_router(service.caller, samples, uploads, jobs, errors, erasures, service.media, service.catalog)

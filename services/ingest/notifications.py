@@ -2,32 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from itertools import chain
+from typing import Any, TypeVar
 from urllib.parse import quote_plus, unquote_plus
 
 import orjson
 from aiokafka import ConsumerRecord
 
+from services.ingest.references.buckets import Buckets
 from shared.errors import UndecodableEventError
-from shared.events.samples import MediaUploaded
+from shared.events.samples import MediaUploaded, ObjectPut
 from shared.ids import derived_id
 from shared.media import MEDIA_BUCKET, StoredObject, split_name
 
+E = TypeVar("E")
+
 
 def read_notification(record: ConsumerRecord[Any, Any]) -> Sequence[MediaUploaded]:
-    """Return the uploads that a record of ``media.uploaded`` tells of; other objects of the bucket are passed over.
+    """Return the uploads that a record of ``media.uploaded`` tells of; other objects are passed over.
 
     Raises:
         UndecodableEventError: It is no S3 notification.
     """
+    return [event for event in _each(record, _uploaded) if event is not None]
+
+
+def read_notifications_of(
+    buckets: Buckets,
+) -> Callable[[ConsumerRecord[Any, Any]], Sequence[MediaUploaded | ObjectPut]]:
+    """Return what reads uploads, and objects put into registered buckets: one event for each tenant that may name it."""
+
+    def read(record: ConsumerRecord[Any, Any]) -> Sequence[MediaUploaded | ObjectPut]:
+        put = _each(record, lambda entry: _put(entry, buckets))
+        return [*read_notification(record), *chain.from_iterable(put)]
+
+    return read
+
+
+def _each(record: ConsumerRecord[Any, Any], read: Callable[[dict[str, Any]], E]) -> list[E]:
     try:
         entries = orjson.loads(record.value or b"")["Records"]
-        found = [_uploaded(entry) for entry in entries if entry["eventName"].startswith("s3:ObjectCreated:")]
+        return [read(entry) for entry in entries if entry["eventName"].startswith("s3:ObjectCreated:")]
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise UndecodableEventError(f"The record is no S3 notification: {error!r}.") from error
-    return [event for event in found if event is not None]
 
 
 def write_notification(found: StoredObject) -> bytes:
@@ -63,3 +82,19 @@ def _uploaded(entry: dict[str, Any]) -> MediaUploaded | None:
         etag=etag,
         version=version or None,
     )
+
+
+def _put(entry: dict[str, Any], buckets: Buckets) -> list[ObjectPut]:
+    found = entry["s3"]["object"]
+    name = f"{entry['s3']['bucket']['name']}/{unquote_plus(found['key'])}"
+    etag = str(found.get("eTag", ""))
+    return [
+        ObjectPut(
+            event_id=derived_id("object-put", tenant_id, name, etag, entry["eventTime"]),
+            tenant_id=tenant_id,
+            occurred_at=datetime.fromisoformat(entry["eventTime"]),
+            object=name,
+            etag=etag,
+        )
+        for tenant_id in buckets.tenants_of(name)
+    ]

@@ -24,6 +24,11 @@ class IngestSettings(SharedSettings):
     ingest_buckets: dict[str, list[str]] = Field(
         {}, description="By tenant, what s3:// addresses may begin with: bucket/ or bucket/prefix (JSON)."
     )
+    ingest_settle_seconds: float = Field(
+        5,
+        ge=0,
+        description="How long nothing may have been put under a sample's name before it is taken from a bucket.",
+    )
     ingest_egress_hosts: str = Field(
         "", description="Comma-separated hosts that files are fetched from; .example.org allows all below it."
     )

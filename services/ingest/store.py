@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pymongo import DeleteOne, UpdateOne
+
+from services.ingest.imports.noticing import Followed, Notice
 from services.ingest.imports.prefixes import Told
 from shared.erasure import Erased
 from shared.jobs import JobPart, MongoJobErrors
@@ -18,6 +21,7 @@ IMPORTS = "imports"
 CONTENTS = "contents"
 BANDS = "bands"
 ERASURE_JOBS = "erasure_jobs"
+NOTICES = "notices"
 
 SWEEP_LIMIT = 500
 REMOVED_AT_ONCE = 100
@@ -104,6 +108,37 @@ class MongoProgress:
         await self._imports.update_one({"_id": f"{tenant_id}/{job_id}"}, known, upsert=True)
 
 
+class MongoNotices:
+    """Notices of objects, found by ``_id`` alone; prefixes that are followed, by when they are due."""
+
+    def __init__(self, database: Database) -> None:
+        self._jobs = database[JOBS]
+        self._notices = database[NOTICES]
+
+    async def followed(self, tenant_id: str) -> Sequence[Followed]:
+        """Return at most 500 prefixes of a tenant that are followed."""
+        query = {"state.follow.due_ms": {"$gt": 0}, "state.is_cancelled": False, "tenant_id": tenant_id}
+        shown = {"state.job_id": 1, "state.follow.source.prefix": 1}
+        cursor = self._jobs.find(query, shown, limit=SWEEP_LIMIT)
+        return [Followed(each["state"]["job_id"], each["state"]["follow"]["source"]["prefix"]) async for each in cursor]
+
+    async def keep(self, notices: Sequence[Notice]) -> None:
+        """Keep notices; of an object that is told of again, the last."""
+        changes = [UpdateOne({"_id": _notice_id(each)}, {"$set": each._asdict()}, upsert=True) for each in notices]
+        await self._notices.bulk_write(changes, ordered=False)
+
+    async def some(self, after: str, limit: int) -> Sequence[Notice]:
+        """Return notices by tenant, job and object, of which the first comes after ``after``."""
+        cursor = self._notices.find({"_id": {"$gt": after}}, {"_id": 0}, sort=[("_id", 1)], limit=limit)
+        return [Notice(**each) async for each in cursor]
+
+    async def forget(self, tenant_id: str, job_id: str, noticed: Mapping[str, str]) -> None:
+        """Let go of objects, by their etags; not of one that was put again since."""
+        gone = [DeleteOne({"_id": f"{tenant_id}/{job_id}/{name}", "etag": etag}) for name, etag in noticed.items()]
+        if gone:
+            await self._notices.bulk_write(gone, ordered=False)
+
+
 class MongoToldBefore:
     """What was taken in or refused of samples, found by ``_id`` alone."""
 
@@ -155,3 +190,7 @@ def told_of(document: Mapping[str, Any]) -> Told:
     """Return what was told before of the sample of a document."""
     state = document.get("state") or {}
     return Told(state.get("submission_hash"), state.get("refused_hash"), document.get("erased", False))
+
+
+def _notice_id(notice: Notice) -> str:
+    return f"{notice.tenant_id}/{notice.job_id}/{notice.object}"

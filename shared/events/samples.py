@@ -100,6 +100,19 @@ class MediaUploaded(Event):
     """The object's version; None where the bucket keeps none."""
 
 
+class ObjectPut(Event):
+    """An object was put into a registered bucket; ingest makes this of MinIO's own notification."""
+
+    topic: ClassVar[str] = "media.uploaded.v1"
+    producers: ClassVar[frozenset[str]] = frozenset({"minio"})
+    consumers: ClassVar[frozenset[str]] = frozenset({"ingest"})
+    key_field: ClassVar[str] = "object"
+
+    object: str
+    """``bucket/key``."""
+    etag: str
+
+
 class UploadArrived(Event):
     """An upload that a sample waits for is there."""
 
@@ -304,6 +317,8 @@ class ImportCursor(BaseModel):
     begun_ms: int = 0
     """Of a prefix, when this listing began, in milliseconds since 1970; ``since_ms``, when the one before did."""
     since_ms: int = 0
+    noticed: dict[str, str] = Field(default_factory=dict)
+    """Of a prefix, objects whose notifications came, with their etags: they alone are looked at, not the whole."""
 
 
 class ImportRequested(Event):

@@ -22,6 +22,10 @@ def a_media_uploaded(**changes: Any) -> samples.MediaUploaded:
     return an_event(samples.MediaUploaded, changes, upload_id=upload, **special)
 
 
+def an_object_put(**changes: Any) -> samples.ObjectPut:
+    return an_event(samples.ObjectPut, changes, object="raw/day-1/a.jpg", etag="0" * 32)
+
+
 def an_upload_arrived(**changes: Any) -> samples.UploadArrived:
     upload = changes.get("upload_id", "upload-1")
     place = f"media/{TENANT}/uploads/{upload}/photo.jpg"

@@ -21,7 +21,7 @@ from shared.events import EVENTS, SAMPLE_TOPICS, Event, decode, encode
 from shared.events.erasure import ERASING
 from shared.events.external import ExternalAnnotationReceived, ExternalPredictionReceived
 from shared.events.projects import ProjectPaused, ProjectRefused, ProjectVersioned
-from shared.events.samples import MediaUploaded, SampleSubmitted
+from shared.events.samples import MediaUploaded, ObjectPut, SampleSubmitted
 from shared.events.tasks import AssignmentMemberAnnounced, TaskCreated
 from shared.events.taxonomies import TaxonomyRefused, TaxonomyVersioned
 from shared.ids import derived_id
@@ -191,7 +191,12 @@ def test_a_service_makes_what_names_it_as_producer(service: str) -> None:
 
 
 def test_what_comes_from_outside_is_read_by_the_service_at_its_door_alone() -> None:
-    doors = {MediaUploaded: "ingest", ExternalAnnotationReceived: "gateway", ExternalPredictionReceived: "gateway"}
+    doors = {
+        MediaUploaded: "ingest",
+        ObjectPut: "ingest",
+        ExternalAnnotationReceived: "gateway",
+        ExternalPredictionReceived: "gateway",
+    }
 
     assert {event for event in EVENTS if event.producers & OUTSIDE} == doors.keys()
     for event, service in doors.items():

@@ -32,6 +32,7 @@ OBJECTS_AT_ONCE: Final = 1000
 """What a page of a listing holds in MinIO and S3."""
 CLOCKS_DIFFER_MS: Final = 60_000
 """So far the store's clock may be from ours."""
+_NEVER: Final = 2**60
 _LAST: Final = "\U0010ffff"
 
 
@@ -68,7 +69,7 @@ class PrefixReader:
         self._clock = clock
 
     async def read(self, prefix: str, cursor: ImportCursor, version: ProjectVersion, max_line_bytes: int) -> Chunk:
-        """List a page from ``cursor`` on.
+        """List a page from ``cursor`` on, or look at what was noticed alone.
 
         Raises:
             UnreadableFileError: ``unregistered-bucket``, ``source-gone`` or ``no-slot``.
@@ -77,6 +78,8 @@ class PrefixReader:
             raise UnreadableFileError("no-slot", "The project has no slot for files; import its records as lines.")
         try:
             beginning = self._buckets.name(version.tenant_id, prefix)
+            if cursor.noticed:
+                return await self._look_at(beginning, cursor, version, max_line_bytes)
             found = await self._media.list(beginning, OBJECTS_AT_ONCE, cursor.after)
         except MediaRejectedError as error:
             raise UnreadableFileError(error.code, error.detail) from error
@@ -98,6 +101,29 @@ class PrefixReader:
         if page.at_end:
             moved |= {"after": "", "listing": cursor.listing + 1, "since_ms": cursor.begun_ms, "begun_ms": 0}
         return Chunk(lines, cursor.model_copy(update=moved), page.at_end)
+
+    async def _look_at(
+        self, beginning: str, cursor: ImportCursor, version: ProjectVersion, max_line_bytes: int
+    ) -> Chunk:
+        """Return what is new of the samples that noticed objects belong to; wrong names are left to the next listing."""
+        is_alone = len(file_slots(version.spec)) == 1
+        limit = 1 if is_alone else OBJECTS_AT_ONCE
+        found: list[StoredObject] = []
+        for wanted in sorted({_sample_prefix(name, beginning, is_alone) for name in cursor.noticed}, key=str.encode):
+            some = await self._media.list(wanted, limit)
+            if is_alone or len(some) < limit:
+                found += [each for each in some if _sample_prefix(each.name, beginning, is_alone) == wanted]
+        of_samples = groups(_objects(found, beginning), version.spec)
+        told_of = cursor.model_copy(update={"since_ms": _NEVER})
+        some_groups = await self._news(of_samples, told_of, version, max_line_bytes)
+        lines = [_line(group, number, version) for number, group in enumerate(some_groups, cursor.line + 1)]
+        moved = {
+            "chunk": cursor.chunk + 1,
+            "line": cursor.line + len(lines),
+            "total": cursor.total + len(lines),
+            "noticed": {},
+        }
+        return Chunk(lines, cursor.model_copy(update=moved), True)
 
     async def _news(
         self, some: Sequence[Group], cursor: ImportCursor, version: ProjectVersion, max_line_bytes: int
@@ -123,10 +149,19 @@ class _Page(NamedTuple):
     """The name of a sample that alone has more objects than a page."""
 
 
+def _sample_prefix(name: str, beginning: str, is_alone: bool) -> str:
+    """Return what the names of a sample's objects begin with; of one that is alone, its own name."""
+    return name if is_alone else beginning + "".join(name_of(name.removeprefix(beginning)))
+
+
+def _objects(found: Sequence[StoredObject], beginning: str) -> list[Object]:
+    return [Object(each.name[len(beginning) :], address(each.name), each.etag, each.modified_ms) for each in found]
+
+
 def _page(found: Sequence[StoredObject], beginning: str, version: ProjectVersion) -> _Page:
     """Group what was listed. The last group of a full page may go on in the next one, so it is left for that."""
     root = beginning.partition("/")[2]
-    objects = [Object(each.name[len(beginning) :], address(each.name), each.etag, each.modified_ms) for each in found]
+    objects = _objects(found, beginning)
     at_end = len(found) < OBJECTS_AT_ONCE
     if at_end or len(file_slots(version.spec)) == 1:
         after = found[-1].name.partition("/")[2] if found else ""

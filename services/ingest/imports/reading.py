@@ -8,7 +8,7 @@ died in between, or lost the partition) tells the same facts under the same ids.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -65,6 +65,7 @@ class FileImports:
         progress: Progress,
         catalog: Catalog,
         publish: Callable[[Sequence[Event]], Awaitable[Any]],
+        forget: Callable[[str, str, Mapping[str, str]], Awaitable[None]],
         max_line_bytes: int,
     ) -> None:
         """Make a reader.
@@ -76,6 +77,7 @@ class FileImports:
             progress: Which part of an import comes next.
             catalog: The project versions that lines are checked against.
             publish: Puts facts into the log and returns once they are there.
+            forget: Lets go of what was noticed (tenant, job, etags by object), for it is in the log.
             max_line_bytes: Longer lines are refused.
         """
         self._media = media
@@ -84,6 +86,7 @@ class FileImports:
         self._progress = progress
         self._catalog = catalog
         self._publish = publish
+        self._forget = forget
         self._max_line_bytes = max_line_bytes
         self._parquet = ParquetReader()
 
@@ -109,6 +112,8 @@ class FileImports:
             following = await self._tell(event, cursor)
         await self._publish([following])
         await self._progress.passed(event.tenant_id, event.job_id, cursor.chunk)
+        if cursor.noticed:
+            await self._forget(event.tenant_id, event.job_id, cursor.noticed)
         if isinstance(following, ImportReceived) and event.source.object is not None:
             await self._media.remove(event.source.object)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from string import ascii_letters, digits, punctuation
 from typing import Final
 from urllib.parse import quote, unquote
@@ -20,6 +21,18 @@ class Buckets:
     def __init__(self, beginnings: Mapping[str, Sequence[str]]) -> None:
         """Take, by tenant, ``bucket/`` or ``bucket/prefix`` of what it may name."""
         self._beginnings = beginnings
+
+    def tenants_of(self, name: str) -> list[str]:
+        """Return the tenants that may name a ``bucket/key``."""
+        return [tenant for tenant, some in self._beginnings.items() if name.startswith(tuple(some))]
+
+    def by_bucket(self) -> Mapping[str, str]:
+        """Return the registered buckets, each with what its keys begin with where one prefix alone is registered."""
+        keys: dict[str, set[str]] = {}
+        for beginning in chain.from_iterable(self._beginnings.values()):
+            bucket, _, key = beginning.partition("/")
+            keys.setdefault(bucket, set()).add(key)
+        return {bucket: min(some) if len(some) == 1 else "" for bucket, some in keys.items()}
 
     def name(self, tenant_id: str, uri: str) -> str:
         """Return the ``bucket/key`` that an address names, if the tenant may name it.

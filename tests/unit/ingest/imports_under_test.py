@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ import orjson
 from services.ingest.domain.sample import Sample
 from services.ingest.domain.upload import Upload
 from services.ingest.handlers import create_routes
+from services.ingest.imports.noticing import Followed, Notice, Noticing
 from services.ingest.imports.prefixes import PrefixReader, Told
 from services.ingest.imports.reading import FileImports
 from services.ingest.references.buckets import Buckets
@@ -92,6 +94,33 @@ class MemoryProgress:
         self._next[tenant_id, job_id] = max(chunk + 1, await self.next_chunk(tenant_id, job_id))
 
 
+class MemoryNotices:
+    """What was told of objects, in memory."""
+
+    def __init__(self, jobs: MemoryLedgerStore) -> None:
+        self._jobs = jobs
+        self.kept: dict[str, Notice] = {}
+
+    async def followed(self, tenant_id: str) -> list[Followed]:
+        heads = [state for key, state in self._jobs.states.items() if state and key.startswith(f"{tenant_id}/")]
+        return [
+            Followed(each["job_id"], each["follow"]["source"]["prefix"])
+            for each in heads
+            if each.get("follow") and not each["is_cancelled"]
+        ]
+
+    async def keep(self, notices: Sequence[Notice]) -> None:
+        self.kept |= {f"{each.tenant_id}/{each.job_id}/{each.object}": each for each in notices}
+
+    async def some(self, after: str, limit: int) -> list[Notice]:
+        return [self.kept[key] for key in sorted(self.kept) if key > after][:limit]
+
+    async def forget(self, tenant_id: str, job_id: str, noticed: Mapping[str, str]) -> None:
+        for name, etag in noticed.items():
+            if (known := self.kept.get(key := f"{tenant_id}/{job_id}/{name}")) and known.etag == etag:
+                del self.kept[key]
+
+
 class IngestUnderTest(Receiver):
     """Ingest and what it keeps."""
 
@@ -105,8 +134,11 @@ class IngestUnderTest(Receiver):
         )
         samples = Ledger(self.documents["samples"], self.announced, Sample)
         uploads = Ledger(self.documents["uploads"], self.announced, Upload)
-        prefixes = PrefixReader(
-            cast(Media, self.objects), Buckets({TENANT: ["raw/"]}), Known(self.documents["samples"]), lambda: self.now
+        buckets = Buckets({TENANT: ["raw/"]})
+        prefixes = PrefixReader(cast(Media, self.objects), buckets, Known(self.documents["samples"]), lambda: self.now)
+        self.notices = MemoryNotices(self.documents["jobs"])
+        self.noticing = Noticing(
+            self.notices, buckets, self.jobs, catalog, self.announced, lambda: self.now, timedelta(seconds=5)
         )
         self.files = FileImports(
             cast(Media, self.objects),
@@ -115,10 +147,15 @@ class IngestUnderTest(Receiver):
             self.progress,
             catalog,
             self.announced,
+            self.notices.forget,
             max_line_bytes=10_000,
         )
         super().__init__(
-            [*create_routes(samples, uploads, self.jobs, catalog, cast(Media, self.objects)), *self.files.routes()]
+            [
+                *create_routes(samples, uploads, self.jobs, catalog, cast(Media, self.objects)),
+                *self.files.routes(),
+                *self.noticing.routes(),
+            ]
         )
         self.now = MORNING
         self._told = 0
