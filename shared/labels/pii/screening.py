@@ -140,7 +140,7 @@ def hide(spec: ProjectSpec, line: str) -> str | None:
     policy = (spec.intake.pii or PiiPolicy(action="mask")).model_copy(update={"action": "mask"})
     try:
         sent = orjson.loads(line)
-        kept = _Search().value(policy, sent, ())
+        kept = _Search(masks_keys=True).value(policy, sent, ())
         if isinstance(sent, dict) and "external_id" in sent and not _hides(spec.intake.pii):
             kept["external_id"] = sent["external_id"]
         return orjson.dumps(kept).decode()
@@ -157,7 +157,8 @@ def hide(spec: ProjectSpec, line: str) -> str | None:
 class _Search:
     """One walk through a sample, with one budget."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, masks_keys: bool = False) -> None:
+        self._masks_keys = masks_keys
         self.findings: list[PiiFinding] = []
         self.faults: list[Fault] = []
         self.place: tuple[str | int, ...] = ()
@@ -207,18 +208,22 @@ class _Search:
         if isinstance(raw, dict | list) and len(path) > 2 * MAX_DEPTH:
             raise UndecidableError(f"The value is nested deeper than {MAX_DEPTH} levels; flatten it.")
         if isinstance(raw, dict):
-            return {
-                key: each
-                if key in _NOT_SEARCHED and not path
-                else self.value(policy, each, (*path, self._key(policy, key, path)), with_numbers=with_numbers)
-                for key, each in raw.items()
-            }
+            return dict(self._item(policy, key, each, path, with_numbers) for key, each in raw.items())
         if isinstance(raw, list):
             return [
                 self.value(policy, each, (*path, position), with_numbers=with_numbers)
                 for position, each in enumerate(raw)
             ]
         return raw
+
+    def _item(
+        self, policy: PiiPolicy, key: str, raw: Any, path: tuple[str | int, ...], with_numbers: bool
+    ) -> tuple[str, Any]:
+        if key in _NOT_SEARCHED and not path:
+            return key, raw
+        shown = self._key(policy, key, path)
+        kept = self.value(policy, raw, (*path, shown), with_numbers=with_numbers)
+        return (shown if self._masks_keys else key), kept
 
     def text(self, policy: PiiPolicy, text: str, path: tuple[str | int, ...]) -> str:
         """Search a text; under ``mask`` return it masked, so that nothing is found in it again."""

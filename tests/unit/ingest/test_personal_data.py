@@ -183,8 +183,9 @@ async def test_the_log_never_sees_what_an_imported_line_held():
         f'{{"external_id": "a", "assets": {{"chat": {{"text": "{TEXT}"',
         f'{{"external_id": "a", "assets": {{"chat": "{TEXT}"}}}}',
         f'{{"external_id": "a", "assets": {{"chat": {{"text": "x"}}}}, "language": "{MAIL}"}}',
+        f'{{"external_id": "a", "assets": {{"chat": {{"text": "x"}}}}, "metadata": {{"{MAIL}": [{{"{MAIL}": 1}}]}}}}',
     ],
-    ids=["unknown slot", "faulty metadata", "no JSON", "wrong shape", "no language"],
+    ids=["unknown slot", "faulty metadata", "no JSON", "wrong shape", "no language", "a key of it"],
 )
 async def test_a_line_that_fails_is_kept_to_be_corrected_without_its_personal_data(action: str, line: str):
     event = await event_of(action, line)
