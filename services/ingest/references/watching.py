@@ -6,7 +6,7 @@ import asyncio
 
 import structlog
 from minio import Minio
-from minio.error import MinioException
+from minio.error import MinioException, S3Error
 from minio.notificationconfig import NotificationConfig, PrefixFilterRule, QueueConfig
 from urllib3.exceptions import HTTPError
 
@@ -31,14 +31,14 @@ class Watching:
         for bucket, prefix in self._buckets.by_bucket().items():
             if bucket == MEDIA_BUCKET:
                 continue
+            refused = ""
             try:
-                refused = ""
                 if await asyncio.to_thread(self._watch, bucket, prefix):
                     log.info("bucket_watched", bucket=bucket, prefix=prefix)
             except (MinioException, HTTPError, ValueError) as error:
-                refused = str(error)
+                refused = error.code if isinstance(error, S3Error) and error.code else type(error).__name__
                 if self._refused.get(bucket) != refused:
-                    log.warning("bucket_not_watched", bucket=bucket, error=refused)
+                    log.warning("bucket_not_watched", bucket=bucket, error=str(error))
             self._refused[bucket] = refused
 
     def _watch(self, bucket: str, prefix: str) -> bool:
