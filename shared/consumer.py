@@ -45,6 +45,9 @@ TALLY_EVERY: Final = timedelta(seconds=1)
 IDLE_WAIT_MS: Final = 1000
 FETCH_WAIT: Final = timedelta(milliseconds=500)
 """How long the broker may hold a request while there is nothing; it answers at once when something comes."""
+FETCH_BYTES: Final = 256 * 1024
+"""Of a partition at a time: some hundred usual records, and of long ones so few that a batch of them, which is there
+several times while it is folded, stays small."""
 CRASHES_PER_MINUTE: Final = 10
 """So many unexpected exceptions mean that the fault is ours: the consumer stops and the service turns unready."""
 MAX_BACKOFF: Final = 5.0
@@ -218,6 +221,7 @@ class Consumer:
             partition_assignment_strategy=(RangePartitionAssignor,),
             listener=_Listener(self),
             max_poll_interval_ms=600_000,
+            max_partition_fetch_bytes=FETCH_BYTES,
             fetch_max_wait_ms=int(FETCH_WAIT.total_seconds() * 1000),
             decoder=_as_it_is,
         )

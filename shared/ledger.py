@@ -113,6 +113,7 @@ class Ledger(Generic[S]):
         in_thread: bool = False,
         remembers: int = SEEN_EVENTS,
         after_erasure: Callable[[Any], Sequence[Event]] = says_nothing,
+        is_large: Callable[[S], bool] | None = None,
     ) -> None:
         """Make a ledger.
 
@@ -125,7 +126,9 @@ class Ledger(Generic[S]):
             remembers: How many event ids a document remembers. A service that dies announces its last events anew:
                 more of them than this about one aggregate would count twice, so hot aggregates remember more.
             after_erasure: What is told of an event that comes for an erased aggregate, and changes nothing.
+            is_large: Whether a state takes so much memory that its document is not remembered; none does by default.
         """
+        self._is_large = is_large
         self._after_erasure = after_erasure
         self._store = store
         self._publish = publish
@@ -259,8 +262,11 @@ class Ledger(Generic[S]):
     def _remember(self, entries: Iterable[Entry[S]]) -> None:
         for entry in entries:
             entry.was_announced()
-            if entry.revision and entry.is_whole:
+            if entry.revision and entry.is_whole and not self._takes_much(entry.state):
                 self._keep(entry)
+
+    def _takes_much(self, state: S | None) -> bool:
+        return self._is_large is not None and state is not None and self._is_large(state)
 
     def _keep(self, entry: Entry[S]) -> None:
         """Remember an entry unless a newer one is known, which another fold has written meanwhile."""

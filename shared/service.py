@@ -103,6 +103,7 @@ class Service:
         in_thread: bool = False,
         remembers: int = SEEN_EVENTS,
         after_erasure: Callable[[Any], Sequence[Event]] | None = None,
+        is_large: Callable[[S], bool] | None = None,
     ) -> Ledger[S]:
         """Return the ledger of one collection of this service's database; see ``Ledger``."""
         store = MongoLedgerStore(self.database, collection)
@@ -114,6 +115,7 @@ class Service:
             in_thread=in_thread,
             remembers=remembers,
             after_erasure=after_erasure or says_nothing,
+            is_large=is_large,
         )
 
     def consume(

@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from services.ingest.domain.declarations import require_checksum, require_size
 from services.ingest.domain.duplicates import Content, on_content_met, on_content_released
@@ -72,10 +73,18 @@ from shared.labels.project import AssetSpec, ProjectSpec
 from shared.ledger import Delivery, Ledger, Step
 from shared.media import Media, preview_object
 
+LARGE_BYTES: Final = 16 * 1024
+
 
 def sample_key(event: SampleSubmitted | UploadArrived | ContentCompared | ReplacementDecided | ImageResembled) -> str:
     """Return the id of the sample's document."""
     return f"{event.tenant_id}/{event.sample_id}"
+
+
+def is_large(sample: Sample) -> bool:
+    """Return whether a sample holds long texts or records: a thousand such, remembered by the fold, would fill memory."""
+    inside = (facts for facts in sample.assets.values() if facts.text is not None or facts.record is not None)
+    return sum(facts.size or 0 for facts in inside) > LARGE_BYTES
 
 
 def upload_key(event: MediaUploaded | UploadAwaited | UploadRefused | UploadLapsed) -> str:

@@ -18,6 +18,7 @@ from services.ingest.handlers import (
     create_image_routes,
     create_media_routes,
     create_routes,
+    is_large,
 )
 from services.ingest.imports.noticing import Noticing
 from services.ingest.imports.prefixes import PrefixReader
@@ -43,7 +44,7 @@ WATCH_EVERY = timedelta(minutes=5)
 def create_service(settings: IngestSettings) -> Service:
     """Return the service, wired and not yet started."""
     service = Service("ingest", settings, settings.ingest_port)
-    samples = service.ledger(store.SAMPLES, Sample, after_erasure=after_erasure)
+    samples = service.ledger(store.SAMPLES, Sample, after_erasure=after_erasure, is_large=is_large)
     uploads = service.ledger(store.UPLOADS, Upload)
     jobs = service.ledger(store.JOBS, JobPart, remembers=REMEMBERED_EVENTS)
     pool = ProbePool(workers=settings.ingest_probe_workers, time_limit=timedelta(seconds=settings.ingest_probe_seconds))
