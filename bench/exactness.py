@@ -121,7 +121,8 @@ async def _work_under_harm(
 ) -> None:
     """Let the crowd work until every sample is final, or somebody fails; then everything beside it ends."""
     patience = PATIENCE_SECONDS + samples * OVERLAP / SLOWEST_PER_SECOND
-    working = [asyncio.create_task(each) for each in (crowd.work(), do_harm(replicas, harm), say_again(settings, harm))]
+    harming = do_harm(replicas, settings.commit_delay_seconds, harm)
+    working = [asyncio.create_task(each) for each in (crowd.work(), harming, say_again(settings, harm))]
     done = asyncio.create_task(_until_final(project, samples))
     try:
         async with asyncio.timeout(patience):

@@ -22,12 +22,19 @@ SAID_AGAIN: Final = 0.05
 """The share of answers."""
 
 
-async def do_harm(replicas: Sequence[Replica], harm: Counter[str]) -> None:
-    """Kill a replica and start it again, or let one stall, in turns, until this is cancelled."""
+async def do_harm(replicas: Sequence[Replica], rest_seconds: float, harm: Counter[str]) -> None:
+    """Kill a replica and start it again, or let one stall, in turns, until this is cancelled.
+
+    Args:
+        replicas: The replicas.
+        rest_seconds: How long they have between two harms beside a few seconds: as long as commits stay behind. Who
+            takes partitions over reads again what is not committed; harmed more often, they would read ever more.
+        harm: What was done, counted here.
+    """
     dice = random.Random(6)
     try:
         while True:
-            await asyncio.sleep(dice.uniform(*BETWEEN_SECONDS))
+            await asyncio.sleep(rest_seconds + dice.uniform(*BETWEEN_SECONDS))
             victim = dice.choice(replicas)
             if harm["kills"] <= harm["stalls"]:
                 await asyncio.to_thread(victim.process.kill)
