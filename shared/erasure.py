@@ -12,11 +12,11 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple, Protocol
 
 from shared.clock import Clock, to_ms
-from shared.consumer import Reaction
 from shared.events import Event
 from shared.events.erasure import ErasingService, SampleErased, SampleForgotten
 from shared.ledger import Delivery, Step
 from shared.mongo import Database
+from shared.routes import Reaction
 
 ERASURES: Final = "erasures"
 AGAIN_FOR: Final = timedelta(hours=1)

@@ -22,7 +22,7 @@ from shared import telemetry
 from shared.body_limit import BodyLimit
 from shared.catalog import Catalog, CatalogReader
 from shared.clock import utc_now
-from shared.consumer import BATCH_EVERY, BATCH_RECORDS, Consumer, PartitionWatcher, RawDecoder, Reaction, Route
+from shared.consumer import BATCH_EVERY, BATCH_RECORDS, Consumer, PartitionWatcher, RawDecoder
 from shared.erasure import Eraser, MongoErasures, Remove
 from shared.events import Event
 from shared.events.erasure import ErasingService
@@ -32,6 +32,7 @@ from shared.kafka import Producer
 from shared.ledger import SEEN_EVENTS, Ledger, S, Saved, says_nothing
 from shared.media import Media
 from shared.mongo import MongoLedgerStore, connect
+from shared.routes import Reaction, Route
 from shared.security import Principal
 from shared.settings import SharedSettings
 

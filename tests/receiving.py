@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from shared.consumer import Reaction, Route, apply_together, group_routes, split_at
 from shared.events import Event
 from shared.ledger import DeadLetter, Delivery, Position
+from shared.routes import Reaction, Route, apply_together, group_routes, split_at
 
 
 class Receiver:

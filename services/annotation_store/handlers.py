@@ -33,7 +33,6 @@ from services.annotation_store.domain.vocabulary import Vocabulary
 from services.annotation_store.migrating import MigrationScan
 from services.annotation_store.store import Cut, Cuts, Drafts, draft_key
 from shared.catalog import Catalog
-from shared.consumer import Reaction, Route
 from shared.erasure import erased_key, tombstone
 from shared.events import Event
 from shared.events.annotations import LabelBarrier, LabelCheckRequested, LabelRecheckContinued, LabelRechecked
@@ -54,6 +53,7 @@ from shared.events.tasks import AnnotationCounted, AnnotationSurplus, Annotation
 from shared.ids import recheck_job_of
 from shared.jobs import JobPart, head_key, on_line_finished, on_received, part_key
 from shared.ledger import Delivery, Ledger, Step
+from shared.routes import Reaction, Route
 
 E = TypeVar("E", bound=Event)
 

@@ -8,7 +8,6 @@ from services.feedback.domain.finding import Finding
 from services.feedback.domain.model_tally import FindingPolicy, ModelTally
 from services.feedback.domain.predicted_sample import PredictedSample
 from shared.catalog import Catalog
-from shared.consumer import Reaction, Route
 from shared.erasure import erased_key
 from shared.events.annotations import LabelRecorded
 from shared.events.erasure import SampleErased
@@ -26,6 +25,7 @@ from shared.events.feedback import (
 from shared.jobs import JobPart, head_key, on_line_finished, on_received, part_key
 from shared.labels.spec import ProjectSpec
 from shared.ledger import Ledger, Step
+from shared.routes import Reaction, Route
 
 
 def sample_key(event: PredictionSubmitted | LabelRecorded | FindingSampleAwaited) -> str:

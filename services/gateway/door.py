@@ -21,7 +21,6 @@ from services.gateway.context import Context, TaskFacts, refuse
 from services.gateway.feedback import PredictionBody, check_prediction
 from shared import telemetry
 from shared.clock import from_ms
-from shared.consumer import Reaction
 from shared.errors import InvalidBodyError, LabelmeshError, NotFoundError, UnavailableError
 from shared.events import Event
 from shared.events.external import (
@@ -39,6 +38,7 @@ from shared.labels.json_values import check_json
 from shared.labels.values import LanguageTag
 from shared.ledger import Delivery
 from shared.lines import shape_faults
+from shared.routes import Reaction
 from shared.security import Principal
 
 BATCH_RECORDS: Final = 100

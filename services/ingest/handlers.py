@@ -33,7 +33,6 @@ from services.ingest.domain.upload import (
 from services.ingest.probing import ProbePool
 from services.ingest.stripping import serve_stripped
 from shared.catalog import Catalog
-from shared.consumer import Reaction, Route
 from shared.declared import Declared
 from shared.erasure import erased_key
 from shared.errors import NotFoundError
@@ -72,6 +71,7 @@ from shared.labels.policies import PiiPolicy
 from shared.labels.project import AssetSpec, ProjectSpec
 from shared.ledger import Delivery, Ledger, Step
 from shared.media import Media, preview_object
+from shared.routes import Reaction, Route
 
 LARGE_BYTES: Final = 16 * 1024
 

@@ -18,7 +18,6 @@ from services.qa.domain.judging import Judgement, Label, judge
 from services.qa.domain.sample import JudgedSample
 from services.qa.skills import Skills
 from shared.catalog import Catalog
-from shared.consumer import Route
 from shared.erasure import erased_key, tombstone
 from shared.events.annotations import AnnotationStored, LabelChecked, ReviewStored
 from shared.events.erasure import SampleErased
@@ -26,6 +25,7 @@ from shared.events.quality import AnnotatorAssessed, ConsistencyMeasured, LabelF
 from shared.events.tasks import AnnotationVoided, ReviewVoided, TaskCompleted, TaskContested
 from shared.labels.spec import ProjectSpec
 from shared.ledger import Ledger, Step
+from shared.routes import Route
 
 
 def sample_key(

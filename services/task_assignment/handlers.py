@@ -21,7 +21,6 @@ from services.task_assignment.domain.working import DayWork, day_of, on_annotato
 from services.task_assignment.door_caps import DoorCaps
 from services.task_assignment.metrics import SURPLUS
 from shared.catalog import Catalog
-from shared.consumer import Reaction, Route
 from shared.erasure import erased_key
 from shared.events.erasure import SampleErased
 from shared.events.feedback import TaskPriorityChanged
@@ -39,6 +38,7 @@ from shared.events.tasks import (
 from shared.events.work import AnnotatorWorked
 from shared.kafka import partition_of
 from shared.ledger import Delivery, Ledger, Step
+from shared.routes import Reaction, Route
 
 
 def sample_key(event: SampleIngested | ReplacementProposed | AnnotationSubmitted | AnnotationOffered) -> str:

@@ -8,9 +8,9 @@ import structlog
 
 from services.task_assignment.hand import Hand
 from services.task_assignment.store import Store
-from shared.consumer import Reaction
 from shared.events.tasks import AnnotatorDeclared
 from shared.ledger import Delivery
+from shared.routes import Reaction
 
 log = structlog.get_logger()
 

@@ -12,7 +12,6 @@ from services.task_assignment.domain.hand import without_work_of
 from services.task_assignment.domain.tasks import EndedLease, SampleTasks, Task
 from services.task_assignment.store import Store, StoredSample
 from shared.clock import Clock
-from shared.consumer import Reaction
 from shared.events import Event
 from shared.events.tasks import REVIEW_STAGES, AnnotationVoided, AnnotatorVoided, ReviewVoided, TaskReleased
 from shared.events.work import AnnotatorWorked
@@ -20,6 +19,7 @@ from shared.ids import derived_id
 from shared.jobs import JobView
 from shared.kafka import Producer
 from shared.ledger import Delivery
+from shared.routes import Reaction
 
 log = structlog.get_logger()
 

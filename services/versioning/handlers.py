@@ -14,7 +14,6 @@ from services.versioning.domain.taxonomy import KeptTaxonomy
 from services.versioning.erasing import HeldSamples
 from services.versioning.exporting import Exporter
 from services.versioning.freezing import Freezer
-from shared.consumer import Reaction, Route
 from shared.erasure import erased_key
 from shared.events.annotations import LabelBarrier, LabelRecorded
 from shared.events.datasets import (
@@ -31,6 +30,7 @@ from shared.events.projects import ProjectPublished, ProjectStateRequested
 from shared.events.samples import SampleIngested
 from shared.events.taxonomies import TaxonomyPublished
 from shared.ledger import Ledger, Step
+from shared.routes import Reaction, Route
 
 
 def project_key(event: ProjectPublished | ProjectStateRequested | ProjectRebindRequested) -> str:

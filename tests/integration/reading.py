@@ -12,7 +12,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from faststream.kafka import KafkaBroker
 
-from shared.consumer import Consumer, Route
+from shared.consumer import Consumer
 from shared.events import DEAD_LETTER_TOPIC, Event
 from shared.events.samples import SampleIngested
 from shared.events.tasks import AnnotationSubmitted
@@ -21,6 +21,7 @@ from shared.kafka import Producer
 from shared.ledger import Ledger, Publish, StepFunction
 from shared.media import Media
 from shared.mongo import Database, MongoLedgerStore
+from shared.routes import Route
 from shared.settings import SharedSettings
 from tests.ledger_world import Counted, count, key
 

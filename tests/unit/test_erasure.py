@@ -49,13 +49,13 @@ from services.versioning.domain.taxonomy import KeptTaxonomy
 from services.versioning.erasing import HeldSamples
 from services.versioning.handlers import create_routes as versioning_routes
 from shared.catalog import Catalog
-from shared.consumer import Reaction, Route
 from shared.erasure import Erased, Eraser
 from shared.events import Event
 from shared.events.erasure import ERASING, ErasingService, SampleErased, SampleForgotten
 from shared.jobs import JobPart
 from shared.ledger import Ledger
 from shared.media import Media
+from shared.routes import Reaction, Route
 from tests.builders import (
     TENANT,
     a_catalog,

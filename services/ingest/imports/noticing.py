@@ -16,13 +16,13 @@ from services.ingest.domain.rejection import MediaRejectedError
 from services.ingest.references.buckets import Buckets
 from shared.catalog import Catalog
 from shared.clock import Clock, to_ms
-from shared.consumer import Reaction
 from shared.errors import NotFoundError
 from shared.events import Event
 from shared.events.samples import ImportContinued, ObjectPut
 from shared.ids import derived_id
 from shared.jobs import Follow, JobPart, read_head
 from shared.ledger import Delivery, Ledger
+from shared.routes import Reaction
 
 NOTICES_AT_ONCE: Final = 500
 

@@ -18,7 +18,6 @@ from services.ingest.imports.prefixes import PrefixReader
 from services.ingest.imports.table_csv import read_csv
 from services.ingest.imports.table_parquet import ParquetReader
 from shared.catalog import Catalog, ProjectVersion
-from shared.consumer import Reaction
 from shared.errors import NotFoundError
 from shared.events import Event
 from shared.events.samples import (
@@ -32,6 +31,7 @@ from shared.events.samples import (
 from shared.jobs import JobPart, read_head
 from shared.ledger import Delivery, Ledger
 from shared.media import Media, StoredObject, find_upload
+from shared.routes import Reaction
 from shared.sample_lines import line_event
 
 _ENDINGS: Final[dict[str, ImportFormat]] = {

@@ -14,13 +14,13 @@ from services.ingest.domain.sample import Sample
 from services.ingest.references.buckets import S3, Buckets
 from services.ingest.references.egress import Egress, HostUnreachableError
 from shared.catalog import Catalog
-from shared.consumer import Reaction
 from shared.errors import NotFoundError
 from shared.events import Event
 from shared.events.samples import ReferenceAwaited, UploadArrived
 from shared.labels.faults import Fault
 from shared.ledger import Delivery, Ledger
 from shared.media import Media, reference_object
+from shared.routes import Reaction
 
 TRIES: Final = 3
 PAUSE_SECONDS: Final = 1.0

@@ -12,10 +12,11 @@ from typing import Any, cast
 from aiokafka import ConsumerRecord, TopicPartition
 from faststream.kafka import KafkaBroker
 
-from shared.consumer import Consumer, Reaction
+from shared.consumer import Consumer
 from shared.events import encode
 from shared.health import Health
 from shared.kafka import Producer
+from shared.routes import Reaction
 from tests.builders import an_annotation_submitted
 
 TOPIC = an_annotation_submitted().topic
