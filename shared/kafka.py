@@ -40,6 +40,7 @@ CLAIM_CHECK_HEADER = "claim_check"
 MAX_MESSAGE_BYTES = 1024 * 1024
 PUBLISH_TIMEOUT = 5.0
 STOP_TIMEOUT = 5.0
+LINGER_MS = 2
 RECENT_KEYS = 4096
 """Keys whose hashes are remembered: those of some batches."""
 OTHER_PARTITIONS = 6
@@ -172,7 +173,18 @@ async def _create(admin: AIOKafkaAdminClient, topic: NewTopic) -> None:
 class Producer:
     """An idempotent producer with ``acks=all``; nothing is answered before the broker has it."""
 
-    def __init__(self, settings: SharedSettings, source: str, media: Media | None = None) -> None:
+    def __init__(
+        self, settings: SharedSettings, source: str, media: Media | None = None, *, linger_ms: int = LINGER_MS
+    ) -> None:
+        """Prepare to connect.
+
+        Args:
+            settings: Where the brokers are.
+            source: Who produces, for the headers.
+            media: Where bodies go that are too large for a record.
+            linger_ms: How long a record waits for others to go with it; 0 where somebody waits for the answer.
+        """
+        self._linger_ms = linger_ms
         self._settings = settings
         self._source = source
         self._media = media
@@ -189,7 +201,7 @@ class Producer:
             client_id=f"labelmesh-{self._source}",
             acks="all",
             enable_idempotence=True,
-            linger_ms=2,
+            linger_ms=self._linger_ms,
             max_request_size=MAX_MESSAGE_BYTES,
             partitioner=_partitioner,
             max_batch_size=256 * 1024,

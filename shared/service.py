@@ -28,7 +28,7 @@ from shared.events import Event
 from shared.events.erasure import ErasingService
 from shared.health import Health
 from shared.http import Measured, OrjsonResponse, caller, install_problems
-from shared.kafka import Producer
+from shared.kafka import LINGER_MS, Producer
 from shared.ledger import SEEN_EVENTS, Ledger, S, Saved, says_nothing
 from shared.media import Media
 from shared.mongo import MongoLedgerStore, connect
@@ -55,6 +55,7 @@ class Service:
         port: int,
         *,
         public: bool = False,
+        linger_ms: int = LINGER_MS,
         max_body_bytes: int = 16 * 1024 * 1024,
         streamed_paths: tuple[str, ...] = (),
     ) -> None:
@@ -65,6 +66,7 @@ class Service:
             settings: Where the servers are.
             port: The HTTP port.
             public: Whether clients call it, so that it shows its OpenAPI document and pages.
+            linger_ms: How long a record waits for others to go with it; 0 where people wait for each answer.
             max_body_bytes: Longest body of a request.
             streamed_paths: Ends of paths whose bodies are read as they come, without that limit.
         """
@@ -74,7 +76,7 @@ class Service:
         self.port = port
         self.health = Health()
         self.media = Media(settings)
-        self.producer = Producer(settings, name, self.media)
+        self.producer = Producer(settings, name, self.media, linger_ms=linger_ms)
         self.mongo_client, self.database = connect(settings, name)
         self.catalog = Catalog()
         self.catalog_reader = CatalogReader(settings, self.catalog, self.health)

@@ -48,6 +48,7 @@ def create_service(settings: GatewaySettings) -> Service:
         settings,
         settings.gateway_port,
         public=True,
+        linger_ms=0,
         max_body_bytes=settings.max_body_bytes,
         streamed_paths=STREAMED,
     )

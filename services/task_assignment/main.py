@@ -34,7 +34,7 @@ from shared.service import Service
 
 def create_service(settings: TaskAssignmentSettings, clock: Clock = utc_now) -> Service:
     """Return the service, wired and not yet started; the clock may be off, for the broker's alone decides."""
-    service = Service("task_assignment", settings, settings.task_assignment_port)
+    service = Service("task_assignment", settings, settings.task_assignment_port, linger_ms=0)
     board = Board()
     samples = service.ledger(stored.SAMPLES, SampleTasks, on_saved=board.put_saved)
     store = stored.Store(service.database, samples.learn)
