@@ -21,7 +21,8 @@ from services.task_assignment.domain.tasks import (
     Task,
     key_of_task,
 )
-from services.task_assignment.store import Holdings, Learn, Store, StoredSample
+from services.task_assignment.holdings import Holdings
+from services.task_assignment.store import Learn, Store, StoredSample
 from shared.events.tasks import judges_others
 from shared.ids import sample_of_task
 from shared.jobs import JobView

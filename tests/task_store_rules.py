@@ -21,7 +21,8 @@ from services.task_assignment.domain.tasks import (
     ingest,
     key_of_task,
 )
-from services.task_assignment.store import Held, Holdings, Store
+from services.task_assignment.holdings import Held, Holdings
+from services.task_assignment.store import Store
 from shared.ids import task_id_of
 from shared.ledger import Document, LedgerStore
 from shared.security import Lease

@@ -9,8 +9,8 @@ from datetime import timedelta
 from services.task_assignment.domain.eligibility import SOON
 from services.task_assignment.domain.picks import Pick
 from services.task_assignment.domain.ready import Seeker
+from services.task_assignment.holdings import Holdings
 from services.task_assignment.leases import Granted
-from services.task_assignment.store import Holdings
 from shared.security import Lease, Principal
 
 

@@ -16,11 +16,12 @@ from services.task_assignment.claims import Claim, ClaimAnswer, ClaimRequest, Ro
 from services.task_assignment.domain.board import Board
 from services.task_assignment.domain.picks import Pick
 from services.task_assignment.escalation import Escalation
+from services.task_assignment.holdings import Holdings
 from services.task_assignment.leases import Granted, leased, live_leases
 from services.task_assignment.limits import Limits
 from services.task_assignment.metrics import CLAIM_SECONDS, EMPTY_CLAIMS
 from services.task_assignment.planning import Planner
-from services.task_assignment.store import Holdings, Store, StoredSample
+from services.task_assignment.store import Store, StoredSample
 from shared.catalog import Catalog
 from shared.clock import Clock, to_ms
 from shared.events import Event
@@ -119,11 +120,14 @@ class Desk:
     async def _begin(self, batch: Sequence[Claim]) -> list[Round]:
         ids = [_annotator_id(claim) for claim in batch]
         annotators, holdings = await asyncio.gather(self._store.annotators(ids), self._store.holdings(ids))
-        held = {held.task_id for each in holdings.values() for held in each.leases}
-        tenants = {_annotator_id(claim): claim.request.principal.tenant_id for claim in batch}
-        wanted = {f"{tenants[id_]}/{sample_of_task(h.task_id)}" for id_, each in holdings.items() for h in each.leases}
-        samples = await self._store.samples(wanted) if held else {}
-        await self._limits.prepare(tenants.values())
+        wanted = {
+            f"{claim.request.principal.tenant_id}/{sample_of_task(held.task_id)}"
+            for claim, id_ in zip(batch, ids, strict=True)
+            for held in holdings[id_].leases
+            if not held.is_answered(claim.request.answered)
+        }
+        samples = await self._store.samples(wanted) if wanted else {}
+        await self._limits.prepare(claim.request.principal.tenant_id for claim in batch)
         return [
             self._planner.plan(claim, annotators.get(id_), holdings[id_], samples)
             for claim, id_ in zip(batch, ids, strict=True)

@@ -14,9 +14,10 @@ from services.task_assignment.domain.eligibility import group_of, is_diverse, ma
 from services.task_assignment.domain.hand import leased_slots, may_reopen, with_lease, without_leases
 from services.task_assignment.domain.skips import is_contested, without_free_slots
 from services.task_assignment.domain.tasks import SampleTasks, Task, key_of_task
+from services.task_assignment.holdings import Answered, Held
 from services.task_assignment.leases import lease_of, leased, live_leases, new_lease, released
 from services.task_assignment.limits import count_answers
-from services.task_assignment.store import Answered, Held, Store, StoredSample
+from services.task_assignment.store import Store, StoredSample
 from shared.catalog import Catalog
 from shared.clock import Clock, to_ms
 from shared.errors import ConflictError, NotFoundError, UnavailableError
@@ -230,7 +231,13 @@ class Hand:
         lease = self._lease(sample, key, name, to)
         kept = tuple(held for held in holdings.leases if held.lease_id in {each.lease.lease_id for each in live})
         version = self.catalog.version(lease.tenant_id, lease.project_id, lease.project_version)
-        noted = Held(lease.lease_id, lease.task_id, lease.expires_ms, version.guideline_version)
+        noted = Held(
+            lease.lease_id,
+            lease.task_id,
+            lease.expires_ms,
+            version.guideline_version,
+            project_id=lease.project_id,
+        )
         if await self.store.write_holdings([holdings._replace(leases=(*kept, noted))]):
             raise _busy(task.task_id)
         return lease, group

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import cast
 
 from services.task_assignment.domain.tasks import EndedHow, SampleTasks, key_of_task
-from services.task_assignment.store import Holdings, StoredSample
+from services.task_assignment.holdings import Holdings
+from services.task_assignment.store import StoredSample
 from shared.events.tasks import Stage, TaskLeased, TaskReleased
 from shared.events.work import AnnotatorWorked
 from shared.ids import derived_id, new_id, sample_of_task

@@ -20,7 +20,8 @@ from services.task_assignment.domain.eligibility import (
 )
 from services.task_assignment.domain.ready import DEPTH_FIRST, Serving
 from services.task_assignment.domain.tasks import key_of_task
-from services.task_assignment.store import Answered, Holdings, Store, StoredSample
+from services.task_assignment.holdings import Answered, Holdings
+from services.task_assignment.store import Store, StoredSample
 from shared.catalog import Catalog
 from shared.events.tasks import AnnotatorProfile
 from shared.ids import sample_of_task
@@ -137,14 +138,18 @@ def count_answers(
     """
     counted = dict(holdings.answered)
     for held in holdings.leases:
-        stored = samples.get(f"{tenant}/{sample_of_task(held.task_id)}")
-        task = None if stored is None else stored.sample.tasks.get(key_of_task(held.task_id))
-        if stored is None or task is None:
-            continue
-        done = any(slot.lease_id == held.lease_id and slot.state == "done" for slot in task.slots.values())
-        if done or held.lease_id in answered:
+        if held.is_answered(answered):
+            project = held.project_id
+        else:
+            stored = samples.get(f"{tenant}/{sample_of_task(held.task_id)}")
+            task = None if stored is None else stored.sample.tasks.get(key_of_task(held.task_id))
+            if stored is None or task is None:
+                continue
+            done = any(slot.lease_id == held.lease_id and slot.state == "done" for slot in task.slots.values())
+            if not done and held.lease_id not in answered:
+                continue
             project = stored.sample.project_id
-            counted[project] = counted.get(project, Answered()).plus_one(_day(now))
+        counted[project] = counted.get(project, Answered()).plus_one(_day(now))
     return counted
 
 

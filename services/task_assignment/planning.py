@@ -13,9 +13,10 @@ from services.task_assignment.domain.picks import Empty, Pick
 from services.task_assignment.domain.ready import Seeker
 from services.task_assignment.domain.tasks import key_of_task
 from services.task_assignment.escalation import Escalation
+from services.task_assignment.holdings import Held, Holdings
 from services.task_assignment.leases import Granted, live_leases, new_lease
 from services.task_assignment.limits import Bounds, Limits, count_answers, shortest
-from services.task_assignment.store import Held, Holdings, StoredSample
+from services.task_assignment.store import StoredSample
 from shared.catalog import Catalog
 from shared.clock import Clock, to_ms
 from shared.ids import sample_of_task
@@ -123,7 +124,7 @@ class Planner:
 
     def _held(self, lease: Lease, seen: int) -> Held:
         version = self._catalog.version(lease.tenant_id, lease.project_id, lease.project_version)
-        return Held(lease.lease_id, lease.task_id, lease.expires_ms, version.guideline_version, seen)
+        return Held(lease.lease_id, lease.task_id, lease.expires_ms, version.guideline_version, seen, lease.project_id)
 
     def _lease(self, pick: Pick, principal: Principal, now_ms: int) -> Lease:
         sample = self._board.sample(pick.document_id)
@@ -139,6 +140,9 @@ def _seen(holdings: Holdings, samples: Mapping[str, StoredSample], request: Clai
     """
     seen = dict(holdings.seen)
     for held in holdings.leases:
+        if held.guidelines and held.is_answered(request.answered):
+            seen[held.project_id] = held.guidelines
+            continue
         stored = samples.get(f"{request.principal.tenant_id}/{sample_of_task(held.task_id)}")
         task = None if stored is None else stored.sample.tasks.get(key_of_task(held.task_id))
         if stored is None or task is None or not held.guidelines:

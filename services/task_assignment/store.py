@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 import bson
@@ -16,6 +15,7 @@ from services.task_assignment.domain.figures import Figures, from_document, to_d
 from services.task_assignment.domain.kept import Scope
 from services.task_assignment.domain.picks import DueLease, DueReturn, Pick
 from services.task_assignment.domain.tasks import KEPT_ENDS, EndedHow, EndedLease, Returning, SampleTasks, key_of_task
+from services.task_assignment.holdings import Holdings, document_of, holdings_of
 from shared.events.tasks import judges_others
 from shared.ids import sample_of_task
 from shared.jobs import JobView
@@ -35,49 +35,11 @@ LOADED_AT_ONCE = 250
 """So few that a claim which comes meanwhile waits some 10 ms at the most."""
 
 
-class Held(NamedTuple):
-    """A lease as its holder's document lists it."""
-
-    lease_id: str
-    task_id: str
-    expires_ms: int
-    guidelines: int = 0
-    """The version of the project's guidelines that came with it."""
-    seen: int = 0
-    """The version that had come with the task before; 0 where there was none."""
-
-
 class StoredSample(NamedTuple):
     """A sample as it stands in the store, and the revision of its document."""
 
     sample: SampleTasks
     revision: int
-
-
-class Answered(NamedTuple):
-    """How many answers somebody has given in a project."""
-
-    total: int = 0
-    day: str = ""
-    """The last day (UTC) on which they gave any."""
-    today: int = 0
-    """How many they gave on that day."""
-
-    def plus_one(self, day: str) -> Answered:
-        """Return the count with one more answer."""
-        return Answered(self.total + 1, day, self.today + 1 if day == self.day else 1)
-
-
-class Holdings(NamedTuple):
-    """The leases of one annotator: what bounds them exactly, whichever replica serves."""
-
-    id: str
-    revision: int
-    leases: tuple[Held, ...]
-    seen: Mapping[str, int] = MappingProxyType({})
-    """By project: the version of its guidelines that came with the last task before these leases."""
-    answered: Mapping[str, Answered] = MappingProxyType({})
-    """By project: how much they have answered, without what is still on the list."""
 
 
 Learn = Callable[[Document, SampleTasks], None]
@@ -165,22 +127,12 @@ class Store:
         wanted = list(ids)
         known = {id_: Holdings(id_, 0, ()) for id_ in wanted}
         async for each in self._holdings.find({"_id": {"$in": wanted}}):
-            known[each["_id"]] = _holdings(each)
+            known[each["_id"]] = holdings_of(each)
         return known
 
     async def write_holdings(self, holdings: Sequence[Holdings]) -> set[str]:
         """Write each under its revision and return the ids of those that somebody else wrote meanwhile."""
-        documents = [
-            {
-                "_id": each.id,
-                "revision": each.revision + 1,
-                "leases": {held.lease_id: list(held[1:]) for held in each.leases},
-                "seen": dict(each.seen),
-                "answered": {project: list(count) for project, count in each.answered.items()},
-            }
-            for each in holdings
-        ]
-        return await write_guarded(self._holdings, documents)
+        return await write_guarded(self._holdings, [document_of(each) for each in holdings])
 
     async def take(self, picks: Sequence[tuple[Pick, Lease]]) -> None:
         """Try to lease each slot; read the documents afterwards to learn which leases stand."""
@@ -222,7 +174,7 @@ class Store:
         """Return the lists of leases of a tenant's people in order of their ids, at most ``limit``, from behind one."""
         within = {"$gt": f"{tenant_id}/{after}", "$lt": f"{tenant_id}0"}  # 0 comes after / in every encoding of theirs
         found = self._holdings.find({"_id": within, "leases": {"$ne": {}}}, sort=[("_id", 1)], limit=limit)
-        return [_holdings(each) async for each in found]
+        return [holdings_of(each) async for each in found]
 
     async def put_job(self, tenant_id: str, job: JobView) -> None:
         """Write how far a job is."""
@@ -342,12 +294,6 @@ def _figures_id(tenant_id: str, project_id: str, partition: int) -> str:
 
 def _stored(document: Document) -> StoredSample:
     return StoredSample(SampleTasks.model_validate(document["state"]), document["revision"])
-
-
-def _holdings(document: Document) -> Holdings:
-    leases = tuple(Held(lease_id, *rest) for lease_id, rest in document["leases"].items())
-    answered = {project: Answered(*count) for project, count in document.get("answered", {}).items()}
-    return Holdings(document["_id"], document["revision"], leases, document.get("seen", {}), answered)
 
 
 def _document(lease: Lease) -> str:

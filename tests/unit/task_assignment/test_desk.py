@@ -13,7 +13,8 @@ from services.task_assignment.domain.annotator import Annotator
 from services.task_assignment.domain.board import Board
 from services.task_assignment.domain.picks import Pick
 from services.task_assignment.domain.tasks import SampleTasks, Slot
-from services.task_assignment.store import Held, Holdings, Store, StoredSample
+from services.task_assignment.holdings import Held, Holdings
+from services.task_assignment.store import Store, StoredSample
 from shared.clock import to_ms
 from shared.events import Event
 from shared.events.tasks import TaskLeased
@@ -117,6 +118,18 @@ async def test_who_has_answered_gets_the_next_task_though_the_answer_is_not_fold
 
     assert then.sample.sample_id != first.sample.sample_id
     assert again.lease == then.lease, "a lease that was struck off is not held again"
+
+
+async def test_the_sample_of_an_answered_lease_is_not_read_again():
+    async with a_desk(a_sample(sample_id="s1"), a_sample(sample_id="s2")) as (desk, _):
+        [first] = (await desk.claim(a_claim())).granted
+        store = cast(MemoryStore, desk._store)
+        del store.kept[f"{TENANT}/{first.sample.sample_id}"]  # who asks for it now fails
+
+        [then] = (await desk.claim(a_claim(answered=frozenset({first.lease.lease_id})))).granted
+
+    assert then.sample.sample_id != first.sample.sample_id
+    assert store.lists[f"{TENANT}/ana"].answered[PROJECT].total == 1
 
 
 async def test_an_answer_gives_room_for_a_lease_at_once():
