@@ -114,8 +114,8 @@ class Feed:
     async def _read(self) -> None:
         """Hand out what comes, until nobody has listened for a while."""
         consumer = AIOKafkaConsumer(*_TOPICS, bootstrap_servers=self._settings.kafka_bootstrap.split(","))
-        await consumer.start()
         try:
+            await consumer.start()
             await consumer.seek_to_end()
             self._reading.set()
             while self._is_wanted:
