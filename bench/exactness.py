@@ -36,6 +36,9 @@ SPARE: Final = 1.05
 """So many more answers are needed than claims were asked for."""
 PATIENCE_SECONDS: Final = 400.0
 SLOWEST_PER_SECOND: Final = 4.0
+MOST_REST_SECONDS: Final = 10.0
+"""Between two harms, beside a few: time to commit something where commits are not far behind, for who takes partitions
+over reads again what is not committed. Where they are a minute behind, harms do not wait for them."""
 SETTLED_SECONDS: Final = 120.0
 COMMITTED_SECONDS: Final = 180.0
 """Commits stay a minute behind, and what is not committed is still under way."""
@@ -121,7 +124,7 @@ async def _work_under_harm(
 ) -> None:
     """Let the crowd work until every sample is final, or somebody fails; then everything beside it ends."""
     patience = PATIENCE_SECONDS + samples * OVERLAP / SLOWEST_PER_SECOND
-    harming = do_harm(replicas, settings.commit_delay_seconds, harm)
+    harming = do_harm(replicas, min(settings.commit_delay_seconds, MOST_REST_SECONDS), harm)
     working = [asyncio.create_task(each) for each in (crowd.work(), harming, say_again(settings, harm))]
     done = asyncio.create_task(_until_final(project, samples))
     try:

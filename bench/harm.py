@@ -27,8 +27,7 @@ async def do_harm(replicas: Sequence[Replica], rest_seconds: float, harm: Counte
 
     Args:
         replicas: The replicas.
-        rest_seconds: How long they have between two harms beside a few seconds: as long as commits stay behind. Who
-            takes partitions over reads again what is not committed; harmed more often, they would read ever more.
+        rest_seconds: How long they have between two harms beside a few seconds.
         harm: What was done, counted here.
     """
     dice = random.Random(6)
