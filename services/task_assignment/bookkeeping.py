@@ -24,8 +24,6 @@ class Bookkeeper:
         self._store = store
         self._board = board
         self._clock = clock
-        self._settled: set[int] = set()
-        """The partitions whose samples are all known here; the figures of others are not whole."""
         self._paces: dict[Scope, dict[str, Pace]] = defaultdict(dict)
         self._seen: dict[Scope, Mapping[str, int]] = {}
         self._written: dict[Scope, tuple[Mapping[str, int], int]] = {}
@@ -38,20 +36,19 @@ class Bookkeeper:
         for scope, figures in (await self._store.figures(counts)).items():
             self._paces[Scope(*scope)] = dict(figures.paces)
         self._seen |= counts
-        self._settled |= set(partitions)
 
     def give_up(self, partitions: Collection[int]) -> None:
         """Forget some partitions."""
-        self._settled -= set(partitions)
         for known in (self._paces, self._seen, self._written):
             for scope in [scope for scope in known if scope.partition in partitions]:
                 del known[scope]
 
     async def write(self) -> None:
-        """Write what has changed since it was last written."""
+        """Write what has changed since it was last written, of partitions whose samples are all known here."""
         now_ms = to_ms(self._clock())
         self._moved |= self._board.due.changed()
-        counts = {scope: each for scope, each in self._counts().items() if scope.partition in self._settled}
+        whole = self._board.whole
+        counts = {scope: each for scope, each in self._counts().items() if scope.partition in whole}
         due = set(self._board.due.scopes)
         figures = {
             scope: Figures(each, self._paces_of(scope, each, now_ms), self._board.due.work(scope, now_ms))

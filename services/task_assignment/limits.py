@@ -20,7 +20,7 @@ from services.task_assignment.domain.eligibility import (
 )
 from services.task_assignment.domain.ready import DEPTH_FIRST, Serving
 from services.task_assignment.domain.tasks import key_of_task
-from services.task_assignment.holdings import Answered, Holdings
+from services.task_assignment.holdings import Answered, Held, Holdings
 from services.task_assignment.store import Store, StoredSample
 from shared.catalog import Catalog
 from shared.events.tasks import AnnotatorProfile
@@ -138,19 +138,21 @@ def count_answers(
     """
     counted = dict(holdings.answered)
     for held in holdings.leases:
-        if held.is_answered(answered):
-            project = held.project_id
-        else:
-            stored = samples.get(f"{tenant}/{sample_of_task(held.task_id)}")
-            task = None if stored is None else stored.sample.tasks.get(key_of_task(held.task_id))
-            if stored is None or task is None:
-                continue
-            done = any(slot.lease_id == held.lease_id and slot.state == "done" for slot in task.slots.values())
-            if not done and held.lease_id not in answered:
-                continue
-            project = stored.sample.project_id
-        counted[project] = counted.get(project, Answered()).plus_one(_day(now))
+        project = _answered_in(held, samples.get(f"{tenant}/{sample_of_task(held.task_id)}"), answered)
+        if project is not None:
+            counted[project] = counted.get(project, Answered()).plus_one(_day(now))
     return counted
+
+
+def _answered_in(held: Held, stored: StoredSample | None, answered: Collection[str]) -> str | None:
+    """Return the project in which a lease was answered; None where it was not, or its sample does not show its task."""
+    if held.is_answered(answered):
+        return held.project_id
+    task = None if stored is None else stored.sample.tasks.get(key_of_task(held.task_id))
+    if stored is None or task is None:
+        return None
+    done = any(slot.lease_id == held.lease_id and slot.state == "done" for slot in task.slots.values())
+    return stored.sample.project_id if done or held.lease_id in answered else None
 
 
 def shortest(bars: Sequence[Barred]) -> Barred:

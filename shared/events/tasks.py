@@ -273,36 +273,35 @@ class AnnotatorVoided(Event):
     job_id: str
 
 
-class AnnotationVoided(Event):
+class AnswerVoided(Event):
+    """What is told of an answer that a manager dropped. Shared by labels and verdicts."""
+
+    sample_id: str
+    project_id: str
+    project_version: int
+    task_id: str
+    stage: Stage
+    annotator_id: str
+
+
+class AnnotationVoided(AnswerVoided):
     """A label does not count any more, and its slot is gone; whoever judges asks for work in its place."""
 
     topic: ClassVar[str] = "annotation.voided.v1"
     producers: ClassVar[frozenset[str]] = frozenset({"task_assignment"})
     consumers: ClassVar[frozenset[str]] = frozenset({"annotation_store", "qa", "gateway"})
 
-    sample_id: str
-    project_id: str
-    project_version: int
-    task_id: str
-    stage: Stage
     annotation_id: str
-    annotator_id: str
 
 
-class ReviewVoided(Event):
+class ReviewVoided(AnswerVoided):
     """A verdict does not count any more, and its slot is gone; whoever judges asks for another in its place."""
 
     topic: ClassVar[str] = "review.voided.v1"
     producers: ClassVar[frozenset[str]] = frozenset({"task_assignment"})
     consumers: ClassVar[frozenset[str]] = frozenset({"annotation_store", "qa", "gateway"})
 
-    sample_id: str
-    project_id: str
-    project_version: int
-    task_id: str
-    stage: Stage
     review_id: str
-    annotator_id: str
 
 
 class AnnotatorUpdated(Event):

@@ -21,7 +21,7 @@ from services.qa.domain.skill import score_answer
 from shared.events.annotations import AnnotationStored, LabelProvenance, ReviewStored
 from shared.events.base import Event
 from shared.events.quality import AnnotatorAssessed, LabelFinalized, QaWorkRequested
-from shared.events.tasks import AnnotationVoided, ReviewVoided, Stage, TaskCompleted, TaskContested
+from shared.events.tasks import AnnotationVoided, AnswerVoided, ReviewVoided, Stage, TaskCompleted, TaskContested
 from shared.labels.answer import check_value
 from shared.labels.spec import ProjectSpec
 from shared.ledger import Step, wait
@@ -105,17 +105,8 @@ def on_annotation_voided(sample: JudgedSample | None, event: AnnotationVoided) -
     sample = sample.without(event.annotation_id, event.task_id)
     if event.stage == "adjudication" and sample.final is not None:
         return Step(sample)  # another person has decided since
-    request = QaWorkRequested.caused_by(
-        event,
-        part=event.annotation_id,
-        sample_id=event.sample_id,
-        project_id=event.project_id,
-        project_version=sample.project_version or event.project_version,
-        stage=event.stage,
-        slots=1,
-        reason="a label was voided",
-        proposal=dict(sample.consensus) if event.stage == "adjudication" and sample.consensus is not None else None,
-    )
+    proposal = sample.consensus if event.stage == "adjudication" else None
+    request = _instead(sample, event, event.annotation_id, "a label was voided", proposal)
     # One more answer is awaited, unless a person is to decide anyhow; it is no extra one, for it takes another's place.
     awaited = sample.open_work if event.stage == "first_pass" and sample.is_with_people else event.stage
     return Step(sample.model_copy(update={"open_work": awaited}), [request])
@@ -182,18 +173,8 @@ def on_review_voided(sample: JudgedSample | None, event: ReviewVoided) -> Step[J
     sample = sample.without_review(event.review_id)
     if sample.open_work == "adjudication" or (is_here and not has_decided):
         return Step(sample)
-    base = _under_review(sample, event.stage)
-    request = QaWorkRequested.caused_by(
-        event,
-        part=event.review_id,
-        sample_id=event.sample_id,
-        project_id=event.project_id,
-        project_version=sample.project_version or event.project_version,
-        stage=event.stage,
-        slots=1,
-        reason="a verdict was voided",
-        proposal=None if base is None else dict(base),
-    )
+    proposal = _under_review(sample, event.stage)
+    request = _instead(sample, event, event.review_id, "a verdict was voided", proposal)
     awaited = "peer_review" if event.stage == "peer_review" else sample.open_work
     return Step(sample.model_copy(update={"open_work": awaited}), [request])
 
@@ -276,9 +257,32 @@ def _asked(
 ) -> Step[JudgedSample]:
     """Ask for somebody's work, and remember that it is awaited."""
     extra = slots if stage == "first_pass" else 0
-    request = QaWorkRequested.caused_by(
+    request = _request(sample, cause, stage, reason, part=stage, version=version, slots=slots, proposal=proposal)
+    return Step(sample.model_copy(update={"open_work": stage, "extra_slots": sample.extra_slots + extra}), [request])
+
+
+def _instead(
+    sample: JudgedSample, event: AnswerVoided, answer_id: str, reason: str, proposal: Mapping[str, Any] | None
+) -> QaWorkRequested:
+    """Return the request for an answer in the place of one that was voided."""
+    version = sample.project_version or event.project_version
+    return _request(sample, event, event.stage, reason, part=answer_id, version=version, slots=1, proposal=proposal)
+
+
+def _request(
+    sample: JudgedSample,
+    cause: Event,
+    stage: Stage,
+    reason: str,
+    *,
+    part: str,
+    version: int,
+    slots: int,
+    proposal: Mapping[str, Any] | None,
+) -> QaWorkRequested:
+    return QaWorkRequested.caused_by(
         cause,
-        part=stage,
+        part=part,
         sample_id=sample.sample_id,
         project_id=sample.project_id,
         project_version=version,
@@ -287,7 +291,6 @@ def _asked(
         reason=reason,
         proposal=None if proposal is None else dict(proposal),
     )
-    return Step(sample.model_copy(update={"open_work": stage, "extra_slots": sample.extra_slots + extra}), [request])
 
 
 def _finalized(
