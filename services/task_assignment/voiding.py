@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import structlog
 
 from services.task_assignment.domain.board import Board
-from services.task_assignment.domain.hand import without_work_of
+from services.task_assignment.domain.hand import told_by, without_work_of
 from services.task_assignment.domain.tasks import EndedLease, SampleTasks, Task
+from services.task_assignment.domain.working import unjudged_works
 from services.task_assignment.store import Store, StoredSample
 from shared.clock import Clock
 from shared.events import Event
@@ -31,8 +32,8 @@ TOLD_EVERY: Final = 200
 class Voiding:
     """Voids answers sample by sample: the document first, then what is told of it.
 
-    A job that is read again finds the samples that it has changed by their contributors, and tells of them again under
-    the same ids. So a crash between the two loses nothing.
+    What a job has dropped is marked with it, and marked again once it is told. So a job that is read again after a crash
+    tells what it had not, and the last sample's at most once more, under the same ids; another job tells only its own.
     """
 
     def __init__(self, store: Store, board: Board, producer: Producer, clock: Clock) -> None:
@@ -57,9 +58,8 @@ class Voiding:
         samples, labels, verdicts = 0, 0, 0
         found = self._store.of_contributor(asked.tenant_id, asked.annotator_id, asked.only_project)
         async for stored in found:
-            told = _told(await self._change(stored, asked.annotator_id), asked)
+            told = await self._drop(stored, asked)
             if told:
-                await self._producer.publish(told)
                 samples += 1
                 labels += sum(isinstance(each, AnnotationVoided) for each in told)
                 verdicts += sum(isinstance(each, ReviewVoided) for each in told)
@@ -70,35 +70,38 @@ class Voiding:
         await self._store.put_job(asked.tenant_id, job.model_copy(update=finished))
         log.info("annotator_voided", annotator=asked.annotator_id, reason=asked.reason, **outcomes)
 
-    async def _change(self, stored: StoredSample, annotator_id: str) -> SampleTasks:
+    async def _drop(self, stored: StoredSample, asked: AnnotatorVoided) -> list[Event]:
+        """Drop somebody's work on a sample, and return what was told of it, now or before a crash."""
+        by = asked.event_id
+        dropped = await self._change(stored, lambda sample: without_work_of(sample, asked.annotator_id, by))
+        ended = [(task, each) for task in dropped.sample.tasks.values() for each in task.ended if each.by == by]
+        told = [event for task, each in ended for event in _told(asked, dropped.sample, task, each)]
+        if not all(each.told for _, each in ended):
+            await self._producer.publish(told)
+            await self._change(dropped, lambda sample: told_by(sample, by))
+        return told
+
+    async def _change(self, stored: StoredSample, change: Callable[[SampleTasks], SampleTasks]) -> StoredSample:
         id_ = f"{stored.sample.tenant_id}/{stored.sample.sample_id}"
         for _ in range(MAX_TRIES):
-            changed = without_work_of(stored.sample, annotator_id)
+            changed = change(stored.sample)
             if changed == stored.sample:
-                return changed
+                return stored
             if await self._store.change(stored, changed):
                 self._board.put(changed, stored.revision + 1)
-                return changed
+                return StoredSample(changed, stored.revision + 1)
             stored = (await self._store.samples([id_]))[id_]
         raise RuntimeError(f"Sample {stored.sample.sample_id} was written by others in each of {MAX_TRIES} rounds.")
 
 
-def _told(sample: SampleTasks, asked: AnnotatorVoided) -> list[Event]:
-    """Return what has to be told of somebody's work on a sample, whenever it was voided."""
-    told: list[Event] = []
-    for task in sample.tasks.values():
-        told += [_voided(asked, sample, task, each) for each in _ended(task, asked.annotator_id, "voided")]
-        told += [_unpaid(asked, sample, task, each) for each in _ended(task, asked.annotator_id, "voided")]
-        told += [
-            _released(asked, sample, task, each)
-            for how in ("voided", "forced")
-            for each in _ended(task, asked.annotator_id, how)
-        ]
-    return told
-
-
-def _ended(task: Task, annotator_id: str, how: str) -> Iterable[EndedLease]:
-    return (each for each in task.ended if each.annotator_id == annotator_id and each.how == how)
+def _told(asked: AnnotatorVoided, sample: SampleTasks, task: Task, ended: EndedLease) -> list[Event]:
+    """Return what has to be told of a lease that was ended, or of the answer under it."""
+    released = _released(asked, sample, task, ended)
+    if ended.how != "voided":
+        return [released]
+    about = task.judged.get(ended.lease_id)
+    unjudged = [] if about is None else unjudged_works(about, ended.lease_id, sample.project_id, asked)
+    return [_voided(asked, sample, task, ended), _unpaid(asked, sample, task, ended), *unjudged, released]
 
 
 def _voided(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import ClassVar, Literal
 
 from shared.events.base import Event
@@ -27,3 +28,5 @@ class AnnotatorWorked(Event):
     what: Work
     seconds_spent: float = 0
     """As it was stated with the answer."""
+    taken_from: date | None = None
+    """The day (UTC) on which it was counted, if it is taken back; None: it is counted."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services.task_assignment.domain.tasks import SampleTasks
-from services.task_assignment.domain.working import judged, worked
+from services.task_assignment.domain.tasks import Judged, SampleTasks, key_of_task
+from services.task_assignment.domain.working import judged, judged_works, worked
 from shared.events import Event
 from shared.events.tasks import (
     AnnotationCounted,
@@ -47,9 +47,18 @@ def on_review_submitted(sample: SampleTasks | None, event: ReviewSubmitted) -> S
         return Step(sample, [worked(event, event.stage, "surplus")])
     is_revision = _is_answered(sample, event)
     work = worked(event, event.stage, "revised" if is_revision else "counted")
-    theirs = [] if is_revision else judged(sample, event)
+    about = None if is_revision else judged(sample, event)
+    theirs = [] if about is None else judged_works(about, event)
     review = ReviewCounted.caused_by(event, **_body(event))
-    return Step(counted, [review, work, *theirs, *completion(sample, counted, event.task_id, event)])
+    told = [review, work, *theirs, *completion(sample, counted, event.task_id, event)]
+    return Step(counted if about is None else _with_judged(counted, event, about), told)
+
+
+def _with_judged(sample: SampleTasks, review: ReviewSubmitted, about: Judged) -> SampleTasks:
+    """Return the sample that remembers what a verdict was counted as, so that it can be taken back."""
+    key = key_of_task(review.task_id)
+    task = sample.tasks[key]
+    return sample.with_task(key, task.model_copy(update={"judged": task.judged | {review.lease_id: about}}))
 
 
 def _is_answered(sample: SampleTasks, event: Submission) -> bool:

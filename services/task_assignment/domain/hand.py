@@ -19,11 +19,12 @@ def leased_slots(task: Task, of: str | None = None) -> list[str]:
     ]
 
 
-def without_leases(sample: SampleTasks, key: str, names: Collection[str], how: EndedHow) -> SampleTasks:
+def without_leases(sample: SampleTasks, key: str, names: Collection[str], how: EndedHow, by: str = "") -> SampleTasks:
     """Return the sample with some leased slots of a task free again, and their leases remembered as ended."""
     task = sample.tasks[key]
     free = {name: Slot() for name in names}
-    return sample.with_task(key, _without_holders(task, names, how).model_copy(update={"slots": task.slots | free}))
+    ended = _without_holders(task, names, how, by)
+    return sample.with_task(key, ended.model_copy(update={"slots": task.slots | free}))
 
 
 def with_lease(sample: SampleTasks, key: str, lease: Lease, group: str | None) -> SampleTasks:
@@ -63,26 +64,39 @@ def may_reopen(sample: SampleTasks, task: Task, slot: Slot, now_ms: int) -> bool
     return task.open or (is_alone and now_ms < slot.since_ms + REOPENED_FOR_MS)
 
 
-def without_work_of(sample: SampleTasks, annotator_id: str) -> SampleTasks:
+def without_work_of(sample: SampleTasks, annotator_id: str, by: str) -> SampleTasks:
     """Return the sample without the labels and verdicts that somebody has given, and without the leases for more.
 
     An answer's slot is gone with it: who judges the sample asks for work in its place. A lease's slot is free again.
-    They do not get these tasks once more.
+    They do not get these tasks once more. What has to be told of it is marked until it is (``told_by``).
+
+    Args:
+        sample: The sample.
+        annotator_id: Whose work is dropped.
+        by: The id of the event that drops it.
     """
     for key, task in list(sample.tasks.items()):
         mine = {name: slot for name, slot in task.slots.items() if slot.annotator_id == annotator_id}
         if not mine:
             continue
         done = [name for name, slot in mine.items() if slot.state == "done"]
-        sample = without_leases(sample, key, [name for name in mine if name not in done], "forced")
-        kept = _without_holders(sample.tasks[key], done, "voided")
+        sample = without_leases(sample, key, [name for name in mine if name not in done], "forced", by)
+        kept = _without_holders(sample.tasks[key], done, "voided", by)
         slots = {name: slot for name, slot in kept.slots.items() if name not in done}
         changed = kept.model_copy(update={"slots": slots, "skipped": _with(kept.skipped, annotator_id)})
         sample = sample.with_task(key, changed.model_copy(update={"open": changed.open and not changed.settled}))
     return sample
 
 
-def _without_holders(task: Task, names: Collection[str], how: EndedHow) -> Task:
+def told_by(sample: SampleTasks, by: str) -> SampleTasks:
+    """Return the sample with all that an event has dropped marked as told."""
+    for key, task in list(sample.tasks.items()):
+        ended = [each.model_copy(update={"told": True}) if each.by == by else each for each in task.ended]
+        sample = sample.with_task(key, task.model_copy(update={"ended": ended}))
+    return sample
+
+
+def _without_holders(task: Task, names: Collection[str], how: EndedHow, by: str = "") -> Task:
     slots = [task.slots[name] for name in names]
     kind: Literal["annotation", "review"] = "review" if task.stage in REVIEW_STAGES else "annotation"
     gone = {slot.annotator_id for slot in slots}
@@ -92,6 +106,8 @@ def _without_holders(task: Task, names: Collection[str], how: EndedHow) -> Task:
             annotator_id=slot.annotator_id,
             how=how,
             annotation_id=slot.answer_id(kind) if how == "voided" else "",
+            by=by,
+            told=not by,
         )
         for slot in slots
         if slot.lease_id is not None and slot.annotator_id is not None

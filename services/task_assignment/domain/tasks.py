@@ -6,6 +6,7 @@ nobody reviews work of their own; a lease has one holder.
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import chain
 from typing import Any, Literal
 
@@ -66,6 +67,23 @@ class EndedLease(BaseModel):
     how: EndedHow
     annotation_id: str = ""
     """Of the label that was voided, or of the verdict."""
+    by: str = ""
+    """The id of the event by which all work of its holder was dropped, if that ended it."""
+    told: bool = True
+    """Whether that has been told."""
+
+
+class Judged(BaseModel):
+    """What a verdict was counted as in the workload of those whose label it is about."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: Stage
+    """In which they made the label."""
+    annotators: list[str]
+    rejected: bool
+    day: date
+    """In UTC."""
 
 
 class Returning(BaseModel):
@@ -98,6 +116,8 @@ class Task(BaseModel):
     """How many leases ended by themselves and were taken back."""
     ended: list[EndedLease] = Field(default_factory=list)
     """The last leases that ended without an answer that counts, in order."""
+    judged: dict[str, Judged] = Field(default_factory=dict)
+    """What verdicts were counted as, by the leases that they were given under."""
     open: bool = True
     asked_ms: int = 0
     """When slots were last added, in ms since 1970: a label that was finalized before does not close them."""

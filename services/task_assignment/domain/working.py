@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, date
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.task_assignment.domain.tasks import SampleTasks
+from services.task_assignment.domain.tasks import Judged, SampleTasks
+from shared.events import Event
 from shared.events.tasks import AnnotationOffered, ReviewSubmitted, Stage, Submission
 from shared.events.work import AnnotatorWorked, Work
+from shared.ids import derived_id
 from shared.ledger import Step
 
 STAGES_OF_LABELS: Final[tuple[Stage, ...]] = ("adjudication", "first_pass")
@@ -50,17 +52,19 @@ class DayWork(BaseModel):
 
 
 def on_annotator_worked(work: DayWork | None, event: AnnotatorWorked) -> Step[DayWork]:
-    """Count a piece of work, on the day on which it was done."""
+    """Count a piece of work on the day on which it was done, or take it back from there. Told again, it changes nothing."""
     if work is None:
         work = DayWork(annotator_id=event.annotator_id, project_id=event.project_id, day=day_of(event))
-    more = StageWork.model_validate({event.what: 1, "seconds_spent": event.seconds_spent})
+    more = StageWork.model_validate(
+        {event.what: 1 if event.taken_from is None else -1, "seconds_spent": event.seconds_spent}
+    )
     stage = work.stages.get(event.stage, StageWork()).plus(more)
     return Step(work.model_copy(update={"stages": {**work.stages, event.stage: stage}}))
 
 
 def day_of(event: AnnotatorWorked) -> str:
     """Return the day (UTC) on which work was done."""
-    return event.occurred_at.astimezone(UTC).date().isoformat()
+    return (event.taken_from or _day(event)).isoformat()
 
 
 def worked(answer: Submission | AnnotationOffered, stage: Stage, what: Work) -> AnnotatorWorked:
@@ -76,23 +80,53 @@ def worked(answer: Submission | AnnotationOffered, stage: Stage, what: Work) -> 
     )
 
 
-def judged(sample: SampleTasks, review: ReviewSubmitted) -> list[AnnotatorWorked]:
-    """Return what is told of a review to whoever counts the work of those whose label it is about."""
-    whats: tuple[Work, ...] = ("reviewed", "rejected") if review.verdict == "reject" else ("reviewed",)
-    return [
-        AnnotatorWorked.caused_by(
-            review, part=what, annotator_id=author, project_id=review.project_id, stage=stage, what=what
-        )
-        for stage, author in _authors(sample)
-        for what in whats
-    ]
-
-
-def _authors(sample: SampleTasks) -> list[tuple[Stage, str]]:
-    """Return who made the label that stands: those who have adjudicated, else those of the first pass."""
+def judged(sample: SampleTasks, review: ReviewSubmitted) -> Judged | None:
+    """Return what a review counts as for those whose label it is about; None where nobody is known to have made it."""
     for stage in STAGES_OF_LABELS:
         tasks = [task for task in sample.tasks.values() if task.stage == stage]
         slots = [slot for task in tasks for slot in task.slots.values() if slot.state == "done"]
         if slots:
-            return [(stage, slot.annotator_id) for slot in slots if slot.annotator_id is not None]
-    return []
+            authors = [slot.annotator_id for slot in slots if slot.annotator_id is not None]
+            return Judged(stage=stage, annotators=authors, rejected=review.verdict == "reject", day=_day(review))
+    return None
+
+
+def judged_works(about: Judged, review: ReviewSubmitted) -> list[AnnotatorWorked]:
+    """Return what is told of a review to whoever counts the work of those whose label it is about."""
+    return [
+        AnnotatorWorked.caused_by(
+            review, part=what, annotator_id=author, project_id=review.project_id, stage=about.stage, what=what
+        )
+        for author, what in _counts_in(about)
+    ]
+
+
+def unjudged_works(about: Judged, lease_id: str, project_id: str, cause: Event) -> list[AnnotatorWorked]:
+    """Return what takes back what a review was counted as, whichever event drops it.
+
+    Args:
+        about: What it was counted as.
+        lease_id: That it was given under.
+        project_id: Of its sample.
+        cause: The event that drops it.
+    """
+    return [
+        AnnotatorWorked.caused_by(
+            cause,
+            annotator_id=author,
+            project_id=project_id,
+            stage=about.stage,
+            what=what,
+            taken_from=about.day,
+        ).model_copy(update={"event_id": derived_id("annotator-unjudged", lease_id, author, what)})
+        for author, what in _counts_in(about)
+    ]
+
+
+def _counts_in(about: Judged) -> list[tuple[str, Work]]:
+    whats: tuple[Work, ...] = ("reviewed", "rejected") if about.rejected else ("reviewed",)
+    return [(author, what) for author in about.annotators for what in whats]
+
+
+def _day(event: Event) -> date:
+    return event.occurred_at.astimezone(UTC).date()

@@ -19,6 +19,7 @@ from services.task_assignment.workload_api import COLUMNS, create_workload_route
 from shared.events import Event
 from shared.events.work import AnnotatorWorked
 from shared.ledger import Ledger
+from shared.security import Lease
 from tests.asking import asking
 from tests.builders import (
     MORNING,
@@ -120,18 +121,24 @@ async def test_answers_that_tools_bring_are_counted_like_those_under_a_lease():
         assert {each.seconds_spent for each in told(work)} == {5}
 
 
+async def rejected_by_chi(work: WorkUnderTest) -> Lease:
+    """Let ana and bo label and chi reject it, and return chi's lease."""
+    for who in ("ana", "bo"):
+        [granted] = (await work.claim(who)).granted
+        work.submit(granted.lease)
+    work.log.append(a_qa_work_requested(stage="peer_review", slots=1))
+    await work.fold()
+    [review] = (await work.claim("chi", stages=frozenset({"peer_review"}))).granted
+    submission, _ = work.submit(review.lease)
+    waiting = work.log.waiting[submission.topic]
+    waiting[-1] = waiting[-1].model_copy(update={"verdict": "reject"})
+    await work.fold()
+    return review.lease
+
+
 async def test_a_rejected_review_is_told_of_the_reviewer_and_of_everybody_whose_label_it_is_about():
     async with two_slots() as work:
-        for who in ("ana", "bo"):
-            [granted] = (await work.claim(who)).granted
-            work.submit(granted.lease)
-        work.log.append(a_qa_work_requested(stage="peer_review", slots=1))
-        await work.fold()
-        [review] = (await work.claim("chi", stages=frozenset({"peer_review"}))).granted
-        submission, _ = work.submit(review.lease)
-        waiting = work.log.waiting[submission.topic]
-        waiting[-1] = waiting[-1].model_copy(update={"verdict": "reject"})
-        await work.fold()
+        await rejected_by_chi(work)
 
         assert [each for each in said(work) if each[2] != "counted" or each[0] == "chi"] == [
             ("chi", "peer_review", "counted"),
@@ -139,6 +146,51 @@ async def test_a_rejected_review_is_told_of_the_reviewer_and_of_everybody_whose_
             ("ana", "first_pass", "rejected"),
             ("bo", "first_pass", "reviewed"),
             ("bo", "first_pass", "rejected"),
+        ]
+
+
+@pytest.mark.parametrize("is_told_first", [True, False])
+async def test_a_rejection_that_is_voided_is_taken_back_once_from_the_day_on_which_it_was_counted(is_told_first: bool):
+    async with two_slots() as work:
+        await rejected_by_chi(work)
+        if is_told_first:
+            await work.count_work()
+        void = an_annotator_voided(annotator_id="chi", occurred_at=MORNING + timedelta(days=9))
+
+        await work.replicas[0].voiding.receive(void)
+        await work.replicas[0].voiding.receive_all_again()
+        await work.count_work()
+        await work.count_work_again()
+
+        done = work.worked()
+        assert {(who, stage): (each.reviewed, each.rejected) for (who, stage), each in done.items()} == {
+            ("ana", "first_pass"): (0, 0),
+            ("bo", "first_pass"): (0, 0),
+            ("chi", "peer_review"): (0, 0),
+        }
+        assert (done["ana", "first_pass"].counted, done["chi", "peer_review"].voided) == (1, 1)
+        days = [DayWork.model_validate(each["state"]) for each in work.work_documents.documents.values()]
+        assert all(work.reviewed >= 0 <= work.rejected for day in days for work in day.stages.values())
+
+
+async def test_of_two_verdicts_only_the_voided_one_is_taken_back_and_of_a_revised_one_what_was_counted():
+    async with two_slots() as work:
+        review = await rejected_by_chi(work)
+        work.submit(review)
+        await work.fold()
+        work.log.append(a_qa_work_requested(stage="audit", slots=1))
+        await work.fold()
+        [audit] = (await work.claim("dan", stages=frozenset({"audit"}))).granted
+        work.submit(audit.lease)
+        await work.fold()
+
+        await work.replicas[0].voiding.receive(an_annotator_voided(annotator_id="chi"))
+        await work.count_work()
+
+        done = work.worked()
+        assert [(done[who, "first_pass"].reviewed, done[who, "first_pass"].rejected) for who in ("ana", "bo")] == [
+            (1, 0),
+            (1, 0),
         ]
 
 

@@ -15,7 +15,7 @@ from services.task_assignment.desk import Desk
 from services.task_assignment.domain.annotator import Annotator
 from services.task_assignment.domain.board import Board
 from services.task_assignment.domain.tasks import EndedHow, SampleTasks
-from services.task_assignment.domain.working import DayWork
+from services.task_assignment.domain.working import DayWork, StageWork
 from services.task_assignment.door_caps import DoorCaps
 from services.task_assignment.escalation import Escalation
 from services.task_assignment.hand import Hand
@@ -180,6 +180,21 @@ class WorkUnderTest:
     async def count_work(self) -> None:
         """Let the counts of people's work catch up with what was told of it."""
         await self._work.receive(*self.counted.of(AnnotatorWorked), *self.log.of(AnnotatorWorked))
+
+    async def count_work_again(self) -> None:
+        """Let the counts be told all once more: as records that come again, and as new ones under the same ids."""
+        await self._work.receive_all_again()
+        await self.count_work()
+
+    def worked(self) -> dict[tuple[str, str], StageWork]:
+        """Return what each did in each stage, as it is counted, over all days."""
+        found: dict[tuple[str, str], StageWork] = {}
+        for document in self.work_documents.documents.values():
+            work = DayWork.model_validate(document["state"])
+            for stage, done in work.stages.items():
+                key = work.annotator_id, stage
+                found[key] = found.get(key, StageWork()).plus(done)
+        return found
 
     async def redeliver(self) -> None:
         await self._samples.receive_all_again()
