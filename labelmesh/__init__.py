@@ -1,6 +1,6 @@
 """Labelmesh's client: knows the gateway's HTTP API and nothing of the services."""
 
-from labelmesh import api
+from labelmesh import api, workforce
 from labelmesh.client import AsyncLabelmesh, Labelmesh
 from labelmesh.errors import (
     ApiError,
@@ -33,4 +33,5 @@ __all__ = [
     "UnauthenticatedError",
     "UnreachableError",
     "api",
+    "workforce",
 ]

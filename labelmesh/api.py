@@ -24,6 +24,11 @@ class Ask(NamedTuple, Generic[A]):
     call: Call
     read: Callable[[Any], A]
 
+    @staticmethod
+    def as_it_is(call: Call) -> "Ask[Any]":
+        """Return a call whose answer is the JSON that the gateway gave."""
+        return Ask(call, lambda answer: answer)
+
 
 def publish_project(project: str, spec: str | bytes | JsonObject, if_match: int | None = None) -> Ask[dict[str, Any]]:
     """Publish a project spec: its newest version, which is a new one when the spec differs.
@@ -298,36 +303,6 @@ def quality(project: str, report: str) -> Ask[dict[str, Any]]:
     return _ask(get(at("projects", project, report)))
 
 
-def annotators(project: str, cursor: str | None = None) -> Ask[Page]:
-    """List how a project's annotators do, field by field, with intervals."""
-    return _ask(get(at("projects", project, "annotators"), cursor=cursor))
-
-
-def annotator(annotator_id: str) -> Ask[dict[str, Any]]:
-    """Read an annotator's profile and measured skill."""
-    return _ask(get(at("annotators", annotator_id)))
-
-
-def declare_annotator(annotator_id: str, profile: JsonObject) -> Ask[dict[str, Any]]:
-    """Say who an annotator is: ``{languages, stages, projects, max_leases, paused, ...}``."""
-    return _ask(put(at("annotators", annotator_id), profile, content_type="application/json"))
-
-
-def create_key(subject: str, roles: Sequence[str], projects: Sequence[str] = ()) -> Ask[dict[str, Any]]:
-    """Make an API key: ``{id, key, ...}``; ``key`` is shown this once."""
-    return _ask(post(at("api-keys"), {"subject": subject, "roles": list(roles), "projects": list(projects)}))
-
-
-def keys(cursor: str | None = None) -> Ask[Page]:
-    """List the tenant's keys, without their secrets."""
-    return _ask(get(at("api-keys"), cursor=cursor))
-
-
-def delete_key(key_id: str) -> Ask[None]:
-    """Revoke a key."""
-    return _ask(delete(at("api-keys", key_id)))
-
-
 def freeze(
     project: str,
     tag: str | None = None,
@@ -397,12 +372,8 @@ def dismiss(project: str, finding_id: str, reason: str) -> Ask[None]:
     return _ask(post(at("projects", project, "findings", finding_id, "dismiss"), {"reason": reason}))
 
 
-def _as_is(answer: Any) -> Any:
-    return answer
-
-
 def _ask(call: Call) -> Ask[Any]:
-    return Ask(call, _as_is)
+    return Ask.as_it_is(call)
 
 
 def _id_of(task: ClaimedTask | str) -> str:

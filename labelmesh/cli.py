@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from labelmesh.commands import datasets, labeling, models, projects, samples, taxonomies
+from labelmesh.commands import datasets, labeling, models, projects, samples, taxonomies, workforce
 
 app = typer.Typer(help="Send samples, label by script, take datasets out.", no_args_is_help=True)
 
@@ -14,6 +14,8 @@ app.command("import")(samples.import_file)
 app.command()(samples.upload)
 app.command()(labeling.work)
 app.command()(projects.progress)
+app.command()(workforce.late)
+app.command()(workforce.workload)
 app.command()(samples.job)
 app.command()(samples.cancel)
 app.add_typer(datasets.app, name="dataset")

@@ -5,7 +5,8 @@
 ...     [task] = client.claim(project="support").tasks
 ...     client.submit(task, {"intent": "refund"})
 
-Each function of ``labelmesh.api`` and ``labelmesh.steps`` is a method of both; of ``AsyncLabelmesh``, to be awaited.
+Each function of ``labelmesh.api``, ``labelmesh.workforce`` and ``labelmesh.steps`` is a method of both; of
+``AsyncLabelmesh``, to be awaited.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, Final, Generic, ParamSpec, Self, TypeVar, overload
 
 import httpx2
 
-from labelmesh import api, steps
+from labelmesh import api, steps, workforce
 from labelmesh.api import Ask
 from labelmesh.feed import FEED, FeedEvent, check_feed, feed_headers, read_event
 from labelmesh.requests import Call
@@ -112,12 +113,13 @@ class Methods:
     put_draft = Method(api.put_draft)
 
     quality = Method(api.quality)
-    annotators = Method(api.annotators)
-    annotator = Method(api.annotator)
-    declare_annotator = Method(api.declare_annotator)
-    create_key = Method(api.create_key)
-    keys = Method(api.keys)
-    delete_key = Method(api.delete_key)
+    annotators = Method(workforce.annotators)
+    annotator = Method(workforce.annotator)
+    declare_annotator = Method(workforce.declare_annotator)
+    workload = Method(workforce.workload)
+    create_key = Method(workforce.create_key)
+    keys = Method(workforce.keys)
+    delete_key = Method(workforce.delete_key)
 
     freeze = Method(api.freeze)
     datasets = Method(api.datasets)

@@ -42,7 +42,7 @@ def everything(listing: Callable[..., Ask[dict[str, Any]]], *args: Any, most: in
     >>> client.everything(api.datasets, "support")
 
     Args:
-        listing: A function of ``labelmesh.api`` that takes ``cursor``.
+        listing: A function of ``labelmesh.api`` or ``labelmesh.workforce`` that takes ``cursor``.
         *args: What else it takes.
         most: Stop at this many items.
 

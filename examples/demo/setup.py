@@ -10,7 +10,7 @@ from examples.compose import PROJECTS
 from examples.demo.plan import Run, spec_of
 from examples.model import DemoAsset, DemoSample
 from examples.simulation import ANNOTATORS, REVIEWERS, SimulatedAnnotator
-from labelmesh import AsyncLabelmesh, api
+from labelmesh import AsyncLabelmesh, api, workforce
 from labelmesh.models import Job
 from labelmesh.requests import Call, at
 
@@ -62,9 +62,9 @@ async def _admit(client: AsyncLabelmesh, run: Run, person: SimulatedAnnotator) -
         "languages": list(person.languages),
         "stages": list(REVIEW_STAGES) if reviews else ["first_pass"],
     }
-    await client.ask(api.declare_annotator(person.name, profile))
+    await client.ask(workforce.declare_annotator(person.name, profile))
     roles = REVIEW_ROLES if reviews else ("annotator",)
-    made = await client.ask(api.create_key(person.name, roles, sorted(run.project_ids.values())))
+    made = await client.ask(workforce.create_key(person.name, roles, sorted(run.project_ids.values())))
     return Member(person.name, made["id"], made["key"])
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from labelmesh import api
+from labelmesh import workforce
 from labelmesh.commands.console import AsJson, Key, Url, connected, fail, show, show_list, tell
 from labelmesh.work import work_off
 
@@ -69,7 +69,7 @@ def list_keys(url: Url = None, key: Key = None, as_json: AsJson = False) -> None
     """List the tenant's keys, without their secrets."""
     with connected(url, key) as client:
         columns = ("id", "subject", "roles", "projects", "created_at")
-        show_list(client.everything(api.keys), columns, as_json=as_json)
+        show_list(client.everything(workforce.keys), columns, as_json=as_json)
 
 
 @key_app.command("revoke")

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import httpx2
 
 from deploy.local.stack import Stack
-from labelmesh import Labelmesh, api
+from labelmesh import Labelmesh, api, workforce
 from labelmesh.errors import NotFoundError
 from labelmesh.models import Job
 from shared.ids import new_id
@@ -49,7 +49,7 @@ class Gateway:
     def key_of(self, subject: str, *roles: str, projects: tuple[str, ...] = ()) -> str:
         """Make a key and return its secret."""
         with self.client() as owner:
-            return str(owner.ask(api.create_key(subject, roles or ("annotator",), projects))["key"])
+            return str(owner.ask(workforce.create_key(subject, roles or ("annotator",), projects))["key"])
 
     def publish(self, spec: Mapping[str, Any]) -> str:
         """Publish a project under a name of its own, and return the name."""

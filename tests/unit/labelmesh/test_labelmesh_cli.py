@@ -242,6 +242,54 @@ def test_findings_and_errors_of_one_model_are_asked_for_by_its_name(gateway):
     assert {each.url.params["model"] for each in gateway.requests} == {"m"}
 
 
+def test_late_samples_are_listed_over_all_pages_with_who_holds_them(gateway):
+    task = {"task": "s1.first_pass.1", "stage": "first_pass", "missing": 2, "held_by": ["ana", "bo"]}
+    sample = {
+        "external_id": "chat-1",
+        "due_at": "2026-12-01T17:00:00Z",
+        "late": "overdue",
+        "priority": 3,
+        "tasks": [task],
+    }
+    waits = sample | {"external_id": "chat-2", "tasks": []}
+    pages = json_answer({"items": [sample], "next": "c2"}), json_answer({"items": [waits], "next": None})
+    gateway.answers("GET", "/v1/projects/support/late", *pages)
+
+    result = run("late", "support", "--which", "overdue")
+
+    assert result.exit_code == 0
+    for shown in ("chat-1", "chat-2", "2026-12-01T17:00:00Z", "first_pass: 2 missing, held by ana, bo"):
+        assert shown in result.stdout
+    assert [each.url.params["which"] for each in gateway.requests] == ["overdue", "overdue"]
+
+
+def test_a_workload_is_exported_as_csv_with_all_counts_of_all_pages(gateway):
+    ana = {"annotator_id": "ana", "from": "2026-11-01", "to": "2026-11-30", "project": "support", "counted": 7}
+    pages = (
+        json_answer({"items": [ana], "next": "ana"}),
+        json_answer({"items": [ana | {"annotator_id": 'bo, "b"'}], "next": None}),
+    )
+    gateway.answers("GET", "/v1/workload", *pages)
+
+    result = run("workload", "--from", "2026-11-01", "--to", "2026-11-30", "--by", "period", "--csv")
+
+    assert result.stdout.splitlines() == [
+        "annotator_id,from,to,project,counted",
+        "ana,2026-11-01,2026-11-30,support,7",
+        '"bo, ""b""",2026-11-01,2026-11-30,support,7',
+    ]
+    asked = dict(gateway.requests[-1].url.params)
+    assert asked == {"from": "2026-11-01", "to": "2026-11-30", "by": "period", "cursor": "ana"}
+
+
+@pytest.mark.parametrize("words", [["--from", "soon"], ["--by", "hour"], ["--csv", "--json"]])
+def test_a_workload_that_makes_no_sense_is_not_asked_for(gateway, words):
+    result = run("workload", *words)
+
+    assert result.exit_code != 0
+    assert gateway.requests == []
+
+
 def test_a_gateway_that_is_away_is_an_exit_code_and_a_sentence(gateway):
     gateway.answers("GET", "/v1/projects", httpx2.ConnectError("refused"))
 
