@@ -27,6 +27,7 @@ HOSTILE = {
     "dots": "1." * 500_000,
     "dates": "2026-11-26 " * 90_000,
     "other digits": "١٢٣ " * 250_000,
+    "invisible": "1\u200b" * 500_000,
 }
 
 
@@ -46,6 +47,33 @@ def test_the_search_errs_as_rarely_as_the_guide_says():
     assert right == {"email": 12, "phone": 18, "card": 4, "iban": 7, "ip": 2, "national-id": 23}
     assert missed == {"phone": 1, "card": 1, "ip": 1, "national-id": 1}
     assert wrong == {"national-id": 1}
+
+
+INVISIBLE = ("\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u200e", "\ufe0f", "\u2060\u200b")
+
+
+@pytest.mark.parametrize("hidden", INVISIBLE, ids=ascii)
+def test_invisible_characters_between_all_others_hide_nothing(hidden: str):
+    for example in examples():
+        found = found_in(hidden.join(example.text), *example.regions)
+
+        assert found_in(example.text, *example.regions) <= {(kind, each.replace(hidden, "")) for kind, each in found}
+        assert all(each.strip(hidden) == each for _, each in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("an\u200bna@exam\u00adple.org\ufeff!", {("email", "an\u200bna@exam\u00adple.org")}),
+        ("\u202a+49 170\u200b 1234567\u202c", {("phone", "+49 170\u200b 1234567")}),
+        ("Ruf\u200b+49 170 1234567\u200ban", {("phone", "+49 170 1234567")}),
+        ("me\u200banna@example.org\u200bor", {("email", "me\u200banna@example.org\u200bor")}),
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u06f1\u06f2:\u06f3\u06f0", set()),
+        ("👩\u200d🚀 4111 1111 \u00ad1111 1111", {("card", "4111 1111 \u00ad1111 1111")}),
+    ],
+)
+def test_what_is_found_is_told_by_where_it_stands_in_the_text_as_it_was_sent(text: str, found: set[tuple[str, str]]):
+    assert found_in(text) == found
 
 
 def test_only_the_kinds_that_are_asked_for_are_found():
@@ -78,7 +106,7 @@ def test_what_lies_beyond_the_effort_is_never_passed_over_in_silence():
 
 
 @settings(deadline=None)
-@given(st.text(alphabet="a1@.: +-(49)é٣０８漢\n", max_size=60))
+@given(st.text(alphabet="a1@.: +-(49)é٣０８漢\n\u200b\u00ad", max_size=60))
 def test_finds_are_in_order_within_the_text_and_do_not_overlap(text: str):
     found = find(text, Effort(), regions=("DE",))
 

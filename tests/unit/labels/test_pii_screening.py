@@ -39,6 +39,13 @@ def test_a_masked_text_keeps_its_length_so_that_offsets_stay_those_of_the_origin
     assert (finding.kind, finding.pointer, finding.start, finding.end) == ("email", "/assets/note/text", 4, 20)
 
 
+def test_what_is_masked_of_a_text_with_invisible_characters_are_those_between_too_and_no_others():
+    found = screened(a_spec_with("mask"), {"note": {"text": "Ask\u200b an\u00adna@exam\u200bple.org\u2060 today."}})
+
+    assert found.assets["note"]["text"] == f"Ask\u200b {MASK * 18}\u2060 today."
+    assert [(finding.start, finding.end) for finding in found.findings] == [(5, 23)]
+
+
 def test_a_flagged_text_stays_as_it_is_and_the_finding_does_not_tell_the_value():
     source = {"text": f"Ask {MAIL} today."}
 
