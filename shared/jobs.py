@@ -30,6 +30,7 @@ from shared.events.samples import (
     OnConflict,
 )
 from shared.labels.faults import Fault
+from shared.labels.json_values import read_json
 from shared.ledger import Body, Ledger, Step
 from shared.mongo import Database
 
@@ -390,9 +391,13 @@ def _error(event: LineFinished) -> Body:
 
 
 def _read(source: str | None) -> Any:
-    """Return the line as the object that it is, so that it can be corrected in place; else as its text."""
+    """Return the line as the object that it is, so that it can be corrected in place; else as its text.
+
+    A line with integers that would be rounded stays text, for sent again it has to be refused again.
+    """
     try:
-        found = None if source is None else orjson.loads(source)
-    except orjson.JSONDecodeError:
+        found = None if source is None else read_json(source)
+        orjson.dumps(found)
+    except (orjson.JSONDecodeError, TypeError):
         return source
     return found if isinstance(found, dict) else source

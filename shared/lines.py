@@ -8,6 +8,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from shared.http import pointer_of_location
+from shared.labels import json_values
 from shared.labels.faults import Fault
 
 KEPT_OF_TOO_LONG: Final = 16 * 1024
@@ -36,7 +37,7 @@ def read_json(line: Line, max_line_bytes: int) -> Any | list[Fault]:
         message = f"The line is longer than {max_line_bytes} bytes; send its media as uploads."
         return [Fault(pointer="", code="line-too-long", message=message)]
     try:
-        found = orjson.loads(line.text)
+        found = json_values.read_json(line.text)
     except orjson.JSONDecodeError as error:
         return [Fault(pointer="", code="invalid-json", message=f"The line is no JSON: {error}.")]
     if isinstance(found, list):

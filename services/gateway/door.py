@@ -34,7 +34,7 @@ from shared.events.tasks import AnnotationOffered
 from shared.ids import derived_id, sample_id_of
 from shared.labels.canonical import content_hash
 from shared.labels.faults import Fault
-from shared.labels.json_values import check_json
+from shared.labels.json_values import check_json, read_json
 from shared.labels.values import LanguageTag
 from shared.ledger import Delivery
 from shared.lines import shape_faults
@@ -226,7 +226,7 @@ class Pace:
 
 def _parsed(record: ExternalRecord, model: type[M]) -> M:
     try:
-        raw = orjson.loads(record.body)
+        raw = read_json(record.body)
     except orjson.JSONDecodeError as error:
         faults = [Fault(pointer="", code="invalid-json", message=f"The record is no JSON: {error}.")]
         raise InvalidBodyError("The record is no JSON.", faults=faults) from error

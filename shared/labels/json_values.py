@@ -1,7 +1,10 @@
 """Arbitrary JSON from outside, made harmless and canonical."""
 
+import json
 import math
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import orjson
 
 from shared.labels.faults import Fault, pointer_of, quoted
 from shared.labels.values import has_lone_surrogate
@@ -10,6 +13,42 @@ MAX_DEPTH = 32
 MAX_NODES = 20_000
 MAX_INTEGER = 2**53 - 1
 """Beyond it JSON readers that use doubles lose digits (RFC 7493 section 2.2)."""
+
+
+_ROUNDED_FROM: Final = 2.0**63
+"""An integer that orjson makes a float of is at least as large."""
+
+
+def read_json(text: bytes | str) -> Any:
+    """Read JSON, with integers of any length as integers: orjson alone would round those beyond 64 bits, and not say so.
+
+    Args:
+        text: JSON; as bytes, in UTF-8.
+
+    Raises:
+        orjson.JSONDecodeError: It is no JSON, or a number in it is larger than any float (1.8e308).
+    """
+    found = orjson.loads(text)
+    if not _has_large_float(found):
+        return found
+    try:
+        return json.loads(text)
+    except RecursionError:
+        return found  # nested as deep as nothing may be: refused whatever its numbers are
+
+
+def _has_large_float(value: object) -> bool:
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, float):
+            if abs(each) >= _ROUNDED_FROM:
+                return True
+        elif isinstance(each, dict):
+            waiting += each.values()
+        elif isinstance(each, list):
+            waiting += each
+    return False
 
 
 class JsonChecked(NamedTuple):

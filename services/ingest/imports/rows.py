@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 
 from shared.labels.faults import Fault, pointer_of
+from shared.labels.json_values import read_json
 from shared.labels.spec import ProjectSpec
 from shared.lines import Line
 
@@ -44,10 +45,12 @@ def line_of_row(number: int, row: Mapping[str, Any], spec: ProjectSpec) -> Line:
     try:
         text = orjson.dumps(sample, default=_plain)
     except TypeError as error:
+        text = json.dumps(sample, default=str).encode()
+        if "64-bit" in str(error):
+            return Line(number, text, tuple(faults))  # whoever checks the sample says which integer is too large
         code = "invalid-utf-8" if "UTF-8" in str(error) else "wrong-type"
         message = f"The row holds what JSON has no place for: {error}."
         faults.append(Fault(pointer="", code=code, message=message))
-        text = json.dumps(sample, default=str).encode()
     return Line(number, text, tuple(faults))
 
 
@@ -58,7 +61,7 @@ def _put(sample: dict[str, Any], column: str, value: Any, spec: ProjectSpec) -> 
     elif column in {"language", "due_at"}:
         sample[column] = value
     elif column == "predictions" or column in {"metadata", "assets"}:
-        found = orjson.loads(value) if isinstance(value, str) else value
+        found = read_json(value) if isinstance(value, str) else value
         sample[column] = {**sample.get(column, {}), **found} if isinstance(found, Mapping) else found
     elif column in spec.assets:
         kind = _kind_of(spec.assets[column].modality, value)
@@ -76,7 +79,7 @@ def _kind_of(modality: str, value: Any) -> str:
 
 
 def _content(kind: str, value: Any) -> Any:
-    return orjson.loads(value) if kind == "record" and isinstance(value, str) else value
+    return read_json(value) if kind == "record" and isinstance(value, str) else value
 
 
 def _plain(value: Any) -> Any:

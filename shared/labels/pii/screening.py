@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 
 from shared.labels.faults import Fault, bounded, pointer_of
-from shared.labels.json_values import MAX_DEPTH
+from shared.labels.json_values import MAX_DEPTH, read_json
 from shared.labels.pii.finding import find
 from shared.labels.pii.model import MAX_FINDINGS, Effort, PiiFinding, PiiKind, UndecidableError
 from shared.labels.policies import PiiPolicy
@@ -139,7 +139,7 @@ def hide(spec: ProjectSpec, line: str) -> str | None:
         return line
     policy = (spec.intake.pii or PiiPolicy(action="mask")).model_copy(update={"action": "mask"})
     try:
-        sent = orjson.loads(line)
+        sent = read_json(line)
         kept = _Search(masks_keys=True).value(policy, sent, ())
         if isinstance(sent, dict) and "external_id" in sent and not _hides(spec.intake.pii):
             kept["external_id"] = sent["external_id"]

@@ -147,6 +147,14 @@ async def test_every_fault_of_an_answer_is_told():
     }
 
 
+async def test_an_integer_that_would_be_rounded_is_refused_by_its_place():
+    door, key = await a_door()
+
+    refused = await door.publish(json.dumps(an_answer(fields={"intent": 2**64})).encode(), key)
+
+    assert codes(refused) == [("/fields/intent", "out-of-range")]
+
+
 async def test_a_blocking_rule_refuses_with_its_reason():
     door, key = await a_door(rules=[RULE])
 

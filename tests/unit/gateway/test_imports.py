@@ -85,6 +85,33 @@ async def test_lines_of_a_list_of_errors_are_taken_for_what_they_tell_of():
     assert (failed.line, failed.faults[0].pointer) == (3, "/source")
 
 
+@pytest.mark.parametrize("number", [str(2**64), str(-(2**63) - 1), "9" * 300])
+async def test_a_line_with_an_integer_that_would_be_rounded_is_refused_by_its_place_and_kept_as_it_is(number: str):
+    gateway = await a_gateway(max_line_bytes=1000)
+    bad = f'{{"external_id": "a", "assets": {{"chat": {{"text": "Fine."}}}}, "metadata": {{"order": [1, {number}]}}}}'
+
+    async with gateway.calling() as client:
+        await client.post(IMPORTS, content=bad.encode() + b"\n" + a_line("b"))
+
+    assert [event.external_id for event in gateway.log.of(SampleSubmitted)] == ["b"]
+    [failed] = gateway.log.of(ImportLineFinished)
+    [fault] = failed.faults
+    assert (fault.pointer, fault.code) == ("/metadata/order/1", "out-of-range")
+    assert "is beyond 2^53 - 1" in fault.message and "send it as a string" in fault.message
+    assert failed.source == bad
+
+
+async def test_a_large_number_that_is_written_as_no_integer_is_taken():
+    gateway = await a_gateway()
+    line = b'{"external_id": "a", "assets": {"chat": {"text": "Fine."}}, "metadata": {"x": 1e30, "y": "123456789012345678901"}}'
+
+    async with gateway.calling() as client:
+        await client.post(IMPORTS, content=line)
+
+    [sample] = gateway.log.of(SampleSubmitted)
+    assert sample.metadata == {"x": 1e30, "y": "123456789012345678901"}
+
+
 async def test_what_happens_to_known_samples_is_said_with_the_import():
     gateway = await a_gateway()
 

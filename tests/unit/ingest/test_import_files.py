@@ -186,6 +186,25 @@ async def test_a_file_that_was_exchanged_while_it_was_read_is_not_read_on(monkey
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
+async def test_a_line_whose_integer_would_be_rounded_stays_refused_until_it_is_corrected():
+    ingest = await IngestUnderTest.of()
+    good = {"external_id": "b", "assets": {"chat": {"text": "Fine."}}}
+    ingest.objects.kept[FILE] = ndjson(good) + ndjson(good | {"external_id": "a", "metadata": {"n": 7}}).replace(
+        b"7", str(2**70).encode()
+    )
+    await ingest.hear(a_request("ndjson"))
+
+    [error] = await ingest.errors()
+    ingest.objects.kept["media/acme/imports/job-2"] = ndjson(error.model_dump(mode="json"))
+    again = ImportSource(object="media/acme/imports/job-2", format="ndjson")
+    await ingest.hear(an_import_requested(job_id="job-2", source=again))
+
+    assert ingest.states == {"b": "ingested"}
+    assert [(fault.pointer, fault.code) for fault in error.faults] == [("/metadata/n", "out-of-range")]
+    assert str(2**70) in error.source
+    assert codes(await ingest.errors("job-2")) == {1: ["out-of-range"]}
+
+
 async def test_columns_say_what_a_sample_is_made_of():
     ingest = await IngestUnderTest.of()
     ingest.objects.kept[FILE] = (
@@ -215,6 +234,7 @@ async def test_bad_rows_are_refused_one_by_one_with_the_line_that_they_begin_in(
         b'quotes,"a"b,\n'
         b"latin,caf\xe9,\n"
         b"good2,Text.,\n"
+        b'large,Text.,"{""n"": 123456789012345678901}"\n'
         b'open,"never closed,\n'
     )
 
@@ -226,7 +246,8 @@ async def test_bad_rows_are_refused_one_by_one_with_the_line_that_they_begin_in(
         4: ["invalid-json"],
         5: ["malformed-csv"],
         6: ["invalid-utf-8"],
-        8: ["malformed-csv"],
+        8: ["out-of-range"],
+        9: ["malformed-csv"],
     }
     assert (await ingest.errors())[0].source["external_id"] == "ragged"
 
