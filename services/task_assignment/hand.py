@@ -9,12 +9,13 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.task_assignment.domain.annotator import Answered, with_offered
 from services.task_assignment.domain.board import Board
 from services.task_assignment.domain.eligibility import group_of, is_diverse, may_take, most_leases, most_of_a_group
 from services.task_assignment.domain.hand import leased_slots, may_reopen, with_lease, without_leases
 from services.task_assignment.domain.skips import is_contested, without_free_slots
 from services.task_assignment.domain.tasks import SampleTasks, Task, key_of_task
-from services.task_assignment.holdings import Answered, Held
+from services.task_assignment.holdings import Held
 from services.task_assignment.leases import lease_of, leased, live_leases, new_lease, released
 from services.task_assignment.limits import count_answers
 from services.task_assignment.store import Store, StoredSample
@@ -50,7 +51,7 @@ class Workload(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    answers: int = Field(description="Tasks that they answered under a lease, labels and verdicts alike.")
+    answers: int = Field(description="Tasks that they answered, labels and verdicts alike.")
     answers_on_last_day: int = Field(description="Of these, on the last day (UTC) on which they gave any.")
     last_day: str = Field(description="That day; empty where there was none.")
     held: int = Field(description="Live leases.")
@@ -135,7 +136,8 @@ class Hand:
         id_, now = f"{tenant_id}/{annotator}", self.clock()
         holdings = (await self.store.holdings([id_]))[id_]
         samples = await self.store.samples({f"{tenant_id}/{sample_of_task(held.task_id)}" for held in holdings.leases})
-        answered = count_answers(holdings, samples, (), tenant_id, now)
+        known = (await self.store.annotators([id_])).get(id_)
+        answered = with_offered(count_answers(holdings, samples, (), tenant_id, now), known)
         held = Counter(each.lease.project_id for each in live_leases(holdings, samples, tenant_id, to_ms(now)))
         return {
             project: Workload(

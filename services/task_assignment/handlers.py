@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.task_assignment.domain.annotator import Annotator, on_annotator_declared, on_annotator_scored
+from services.task_assignment.domain.annotator import (
+    Annotator,
+    on_annotator_declared,
+    on_annotator_scored,
+    on_offer_counted,
+)
 from services.task_assignment.domain.answering import on_annotation_submitted, on_review_submitted
 from services.task_assignment.domain.erasing import erase
 from services.task_assignment.domain.finalizing import on_label_finalized
@@ -46,7 +51,7 @@ def sample_key(event: SampleIngested | ReplacementProposed | AnnotationSubmitted
     return f"{event.tenant_id}/{event.sample_id}"
 
 
-def annotator_key(event: AnnotatorDeclared | AnnotatorScored) -> str:
+def annotator_key(event: AnnotatorDeclared | AnnotatorScored | AnnotatorWorked) -> str:
     """Return the id of the annotator's document."""
     return f"{event.tenant_id}/{event.annotator_id}"
 
@@ -113,9 +118,17 @@ def create_annotator_routes(annotators: Ledger[Annotator]) -> list[Route]:
     ]
 
 
-def create_work_routes(work: Ledger[DayWork]) -> list[Route]:
-    """Return the route of what people have done."""
-    return [Route(AnnotatorWorked, work, on_annotator_worked, work_key)]
+def create_work_routes(work: Ledger[DayWork], annotators: Ledger[Annotator]) -> list[Route]:
+    """Return the routes of what people have done: each piece for their pay, and what tools bring for their caps."""
+    return [
+        Route(AnnotatorWorked, work, on_annotator_worked, work_key),
+        Route(AnnotatorWorked, annotators, on_offer_counted, annotator_key, enrich=without_leased),
+    ]
+
+
+async def without_leased(works: Sequence[AnnotatorWorked]) -> Sequence[AnnotatorWorked]:
+    """Void all but answers that count and came without a lease; those under leases are on their holders' lists."""
+    return [each.model_copy(update={"void": each.is_leased or each.what != "counted"}) for each in works]
 
 
 async def on_ticked(_ticks: Sequence[Delivery]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from services.task_assignment.domain.annotator import Answered
 from shared.ledger import Document
 
 
@@ -29,20 +30,6 @@ class Held(NamedTuple):
             answered: Leases whose answers are in the log.
         """
         return bool(self.project_id) and self.lease_id in answered
-
-
-class Answered(NamedTuple):
-    """How many answers somebody has given in a project."""
-
-    total: int = 0
-    day: str = ""
-    """The last day (UTC) on which they gave any."""
-    today: int = 0
-    """How many they gave on that day."""
-
-    def plus_one(self, day: str) -> Answered:
-        """Return the count with one more answer."""
-        return Answered(self.total + 1, day, self.today + 1 if day == self.day else 1)
 
 
 class Holdings(NamedTuple):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from services.task_assignment.domain.annotator import Answered
 from services.task_assignment.domain.eligibility import (
     Barred,
     Given,
@@ -20,7 +21,7 @@ from services.task_assignment.domain.eligibility import (
 )
 from services.task_assignment.domain.ready import DEPTH_FIRST, Serving
 from services.task_assignment.domain.tasks import key_of_task
-from services.task_assignment.holdings import Answered, Held, Holdings
+from services.task_assignment.holdings import Held, Holdings
 from services.task_assignment.store import Store, StoredSample
 from shared.catalog import Catalog
 from shared.events.tasks import AnnotatorProfile

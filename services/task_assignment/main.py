@@ -80,7 +80,7 @@ def create_service(settings: TaskAssignmentSettings, clock: Clock = utc_now) -> 
     service.app.user_middleware.append(Middleware(DirectRoutes, routes=create_direct_routes(parts)))
     service.app.include_router(create_router(parts))
     work = service.ledger(workloads.WORK, DayWork)
-    service.consume(*create_work_routes(work), group="task_assignment-work", batch_every=TALLY_EVERY)
+    service.consume(*create_work_routes(work, annotators), group="task_assignment-work", batch_every=TALLY_EVERY)
     service.at_start(kept_work.ensure_indexes)
     service.app.include_router(create_workload_router(service.caller, kept_work, clock))
     late = LateReader(store, clock, settings.partitions)

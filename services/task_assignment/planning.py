@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from services.task_assignment.claims import Claim, ClaimRequest, Round
-from services.task_assignment.domain.annotator import Annotator, seeker_for
+from services.task_assignment.domain.annotator import Annotator, seeker_for, with_offered
 from services.task_assignment.domain.board import Board
 from services.task_assignment.domain.eligibility import SOON, most_leases
 from services.task_assignment.domain.picks import Empty, Pick
@@ -53,7 +53,8 @@ class Planner:
         live = live_leases(holdings._replace(leases=unanswered), samples, request.principal.tenant_id, now_ms)
         tenant, now = request.principal.tenant_id, self._clock()
         answered = count_answers(holdings, samples, request.answered, tenant, now)
-        bounds = self._limits.of(tenant, profile, answered, [each.lease for each in live], now)
+        given = with_offered(answered, annotator)
+        bounds = self._limits.of(tenant, profile, given, [each.lease for each in live], now)
         seeker = seeker._replace(
             inactive=seeker.inactive | bounds.projects.keys(),
             groups=bounds.groups,

@@ -28,5 +28,7 @@ class AnnotatorWorked(Event):
     what: Work
     seconds_spent: float = 0
     """As it was stated with the answer."""
+    is_leased: bool = True
+    """Whether it was done under a lease; what a labeling tool brings was not."""
     taken_from: date | None = None
     """The day (UTC) on which it was counted, if it is taken back; None: it is counted."""

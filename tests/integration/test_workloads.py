@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from services.task_assignment.domain.annotator import Annotator
 from services.task_assignment.domain.working import DayWork
 from services.task_assignment.handlers import create_work_routes
 from services.task_assignment.workloads import WORK, Asked, MongoWorkloads, Period
@@ -28,7 +29,9 @@ async def test_work_is_found_as_it_is_in_memory(database: Database):
         for day in (timedelta(0), timedelta(days=1), timedelta(days=9))
     ]
     for store in stores:
-        receiver = Receiver(create_work_routes(Ledger(store, RecordingPublisher(), DayWork)))
+        work = Ledger(store, RecordingPublisher(), DayWork)
+        annotators = Ledger(MemoryLedgerStore(), RecordingPublisher(), Annotator)
+        receiver = Receiver(create_work_routes(work, annotators))
         await receiver.receive(*pieces)
         await receiver.receive_all_again()
     memory = MemoryWorkloads(stores[1])

@@ -77,6 +77,7 @@ def worked(answer: Submission | AnnotationOffered, stage: Stage, what: Work) -> 
         stage=stage,
         what=what,
         seconds_spent=answer.seconds_spent or 0,
+        is_leased=isinstance(answer, Submission),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared.events.tasks import AnnotationCounted
-from tests.builders import MORNING, a_sample_ingested, an_annotation_offered
+from tests.builders import MORNING, PROJECT, TENANT, a_sample_ingested, an_annotation_offered
 from tests.unit.task_assignment.work_under_test import WorkUnderTest, a_work_catalog
 
 SAMPLES = 6
@@ -31,10 +31,8 @@ async def work(**assignment: Any) -> AsyncIterator[WorkUnderTest]:
 
 
 def offer(under_test: WorkUnderTest, number: int, who: str = "ana", day: int = 0, **more: Any) -> None:
-    sent = MORNING + timedelta(days=day)
-    event = an_annotation_offered(
-        external_id=f"s{number}", annotator_id=who, annotation_id=f"{who}-{number}", occurred_at=sent, **more
-    )
+    sent = {"occurred_at": MORNING + timedelta(days=day)} | more
+    event = an_annotation_offered(external_id=f"s{number}", annotator_id=who, annotation_id=f"{who}-{number}", **sent)
     under_test.log.append(event)
 
 
@@ -83,6 +81,47 @@ async def test_what_was_counted_before_a_restart_or_under_a_lease_is_counted_for
         await under_test.fold()
 
         assert counted(under_test)[1:] == [f"ana-{free[0]}"]
+
+
+@pytest.mark.parametrize(
+    ("assignment", "reason"),
+    [
+        ({"max_per_day": 2}, "project-daily-cap"),
+        ({"max_in_project": 2}, "project-cap"),
+        ({"max_share": 0.33}, "project-share"),
+    ],
+)
+async def test_what_tools_brought_counts_for_the_cap_of_whoever_claims(assignment: dict[str, Any], reason: str):
+    async with work(**assignment) as under_test:
+        for number in (0, 1):
+            offer(under_test, number, occurred_at=under_test.clock())
+        offer(under_test, 0, occurred_at=under_test.clock(), fields={"intent": "other"})
+        await under_test.fold()
+        [granted] = (await under_test.claim("bo")).granted
+        under_test.submit(granted.lease)
+        await under_test.fold()
+        await under_test.count_work()
+        await under_test.count_work_again()
+
+        assert (await under_test.claim("ana")).reason == reason
+        assert len((await under_test.claim("bo")).granted) == 1
+        shown = (await under_test.replicas[0].hand.workload(TENANT, "ana"))[PROJECT]
+        assert (shown.answers, shown.answers_on_last_day) == (2, 2)
+
+
+async def test_a_persons_own_cap_of_a_day_counts_what_tools_brought_on_that_day_and_what_was_claimed():
+    async with work() as under_test:
+        await under_test.declare("ana", max_per_day=2)
+        offer(under_test, 0, occurred_at=under_test.clock() - timedelta(days=1))
+        offer(under_test, 1, occurred_at=under_test.clock())
+        await under_test.fold()
+        await under_test.count_work()
+
+        [granted] = (await under_test.claim("ana")).granted
+        under_test.submit(granted.lease)
+        await under_test.fold()
+
+        assert (await under_test.claim("ana")).reason == "your-daily-cap"
 
 
 async def test_a_revision_is_taken_whatever_the_cap_and_a_batch_that_is_read_again_counts_once():

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.task_assignment.domain.annotator import Annotator
 from services.task_assignment.domain.working import DayWork
 from services.task_assignment.handlers import create_work_routes
 from services.task_assignment.workload_api import COLUMNS, create_workload_router
@@ -43,7 +44,9 @@ class WorkCounted:
 
     def __init__(self) -> None:
         documents = MemoryLedgerStore()
-        self.receiver = Receiver(create_work_routes(Ledger(documents, RecordingPublisher(), DayWork)))
+        work = Ledger(documents, RecordingPublisher(), DayWork)
+        annotators = Ledger(MemoryLedgerStore(), RecordingPublisher(), Annotator)
+        self.receiver = Receiver(create_work_routes(work, annotators))
         self.service = (create_workload_router, MemoryWorkloads(documents), FakeClock())
 
     async def ask(self, who: dict[str, Any] | None = None, **query: Any) -> Any:

@@ -146,7 +146,9 @@ class WorkUnderTest:
         self.work_documents = MemoryLedgerStore()
         caps = DoorCaps(self.store, MemoryWorkloads(self.work_documents), catalog, partitions=1)
         self._samples = Receiver(create_sample_routes(samples, catalog, 1, caps), PARTITION)
-        self._work = Receiver(create_work_routes(Ledger(self.work_documents, RecordingPublisher(), DayWork)))
+        self._work = Receiver(
+            create_work_routes(Ledger(self.work_documents, RecordingPublisher(), DayWork), annotators)
+        )
         pausing = create_pausing_routes(self.store, self.replicas[0].hand)
         self._annotators = Receiver([*create_annotator_routes(annotators), *pausing])
         self._folded: list[tuple[str, int]] = []
