@@ -7,7 +7,7 @@ from minio.error import S3Error
 from minio.notificationconfig import NotificationConfig, QueueConfig
 from minio.versioningconfig import VersioningConfig
 
-from shared.events.samples import MediaUploaded
+from shared.events.uploads import MediaUploaded
 from shared.kafka import create_topics
 from shared.media import BUCKETS, MEDIA_BUCKET, NOTIFICATION_TARGET
 from shared.settings import SharedSettings

@@ -18,8 +18,7 @@ from shared.clock import from_ms, to_ms
 from shared.erasure import Erased
 from shared.errors import NotFoundError
 from shared.events.feedback import PredictionLineFinished, PredictionsReceived
-from shared.events.migrations import LabelMigrated, MigrationScanned
-from shared.events.samples import (
+from shared.events.imports import (
     ImportCancelled,
     ImportCursor,
     ImportLineFinished,
@@ -27,8 +26,9 @@ from shared.events.samples import (
     ImportRequested,
     ImportRested,
     ImportSource,
-    OnConflict,
 )
+from shared.events.migrations import LabelMigrated, MigrationScanned
+from shared.events.samples import OnConflict
 from shared.labels.faults import Fault
 from shared.labels.json_values import read_json
 from shared.ledger import Body, Ledger, Step

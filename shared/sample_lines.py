@@ -10,7 +10,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from shared.catalog import ProjectVersion
 from shared.events import Event
-from shared.events.samples import AssetSource, ImportLineFinished, OnConflict, SampleSubmitted
+from shared.events.imports import ImportLineFinished
+from shared.events.samples import AssetSource, OnConflict, SampleSubmitted
 from shared.ids import derived_id, sample_id_of
 from shared.labels.facts import Clock
 from shared.labels.faults import Fault

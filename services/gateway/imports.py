@@ -17,7 +17,8 @@ from services.gateway.projects import ProjectId
 from services.gateway.samples import SENDERS
 from shared.catalog import ProjectVersion
 from shared.errors import BodyTooLargeError
-from shared.events.samples import ImportFormat, ImportReceived, ImportRequested, ImportSource, OnConflict
+from shared.events.imports import ImportFormat, ImportReceived, ImportRequested, ImportSource
+from shared.events.samples import OnConflict
 from shared.ids import derived_id, new_id
 from shared.labels.faults import Fault
 from shared.lines import Line, shape_faults

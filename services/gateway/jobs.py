@@ -13,7 +13,7 @@ from services.gateway.idempotency import cause_of
 from services.gateway.inner import Answer
 from services.gateway.samples import SENDERS
 from shared.errors import ConflictError, NotFoundError
-from shared.events.samples import ImportCancelled
+from shared.events.imports import ImportCancelled
 from shared.http import NEXT_LINE
 from shared.security import Principal
 

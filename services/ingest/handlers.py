@@ -36,26 +36,13 @@ from shared.catalog import Catalog
 from shared.declared import Declared
 from shared.erasure import erased_key
 from shared.errors import NotFoundError
+from shared.events.duplicates import ContentCompared, ContentMet, ContentReleased
 from shared.events.erasure import DatasetAffected, SampleErased, SampleForgotten
+from shared.events.imports import ImportCancelled, ImportLineFinished, ImportReceived, ImportRequested, ImportRested
 from shared.events.replacements import ReplacementDecided
 from shared.events.resemblance import ImageLeft, ImageMet, ImageResembled
-from shared.events.samples import (
-    ContentCompared,
-    ContentMet,
-    ContentReleased,
-    ImportCancelled,
-    ImportLineFinished,
-    ImportReceived,
-    ImportRequested,
-    ImportRested,
-    MediaDropped,
-    MediaUploaded,
-    SampleSubmitted,
-    UploadArrived,
-    UploadAwaited,
-    UploadLapsed,
-    UploadRefused,
-)
+from shared.events.samples import SampleSubmitted
+from shared.events.uploads import MediaDropped, MediaUploaded, UploadArrived, UploadAwaited, UploadLapsed, UploadRefused
 from shared.jobs import (
     JobPart,
     head_key,

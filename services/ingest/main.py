@@ -32,7 +32,7 @@ from services.ingest.references.watching import Watching
 from services.ingest.settings import IngestSettings
 from services.ingest.sweep import Sweep
 from shared.clock import utc_now
-from shared.events.samples import MediaUploaded
+from shared.events.uploads import MediaUploaded
 from shared.jobs import REMEMBERED_EVENTS, JobPart, MongoJobErrors
 from shared.service import Service
 

@@ -13,7 +13,7 @@ from aiokafka import ConsumerRecord
 
 from services.ingest.references.buckets import Buckets
 from shared.errors import UndecodableEventError
-from shared.events.samples import MediaUploaded, ObjectPut
+from shared.events.uploads import MediaUploaded, ObjectPut
 from shared.ids import derived_id
 from shared.media import MEDIA_BUCKET, StoredObject, split_name
 

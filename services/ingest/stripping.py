@@ -8,7 +8,7 @@ from pathlib import Path
 
 from services.ingest.domain.metadata import write_stripped
 from shared.errors import NotFoundError
-from shared.events.samples import UploadArrived
+from shared.events.uploads import UploadArrived
 from shared.labels.facts import AssetFacts, OriginalFile
 from shared.media import Media, stripped_object
 

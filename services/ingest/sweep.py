@@ -9,7 +9,8 @@ from services.ingest.notifications import write_notification
 from shared.catalog import Catalog
 from shared.clock import Clock, to_ms
 from shared.errors import NotFoundError
-from shared.events.samples import ImportContinued, ImportReceived, MediaUploaded, UploadLapsed
+from shared.events.imports import ImportContinued, ImportReceived
+from shared.events.uploads import MediaUploaded, UploadLapsed
 from shared.ids import derived_id
 from shared.jobs import Follow, JobPart
 from shared.kafka import Producer

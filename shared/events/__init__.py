@@ -3,9 +3,11 @@
 from shared.events import (
     annotations,
     datasets,
+    duplicates,
     erasure,
     external,
     feedback,
+    imports,
     migrations,
     projects,
     quality,
@@ -15,6 +17,7 @@ from shared.events import (
     sla,
     tasks,
     taxonomies,
+    uploads,
     work,
 )
 from shared.events.base import Event, Headers, decode, encode
@@ -24,6 +27,9 @@ _MODULES = (
     taxonomies,
     migrations,
     samples,
+    imports,
+    uploads,
+    duplicates,
     replacements,
     resemblance,
     tasks,

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field
 
 from shared.events.base import Event
-from shared.events.samples import LineOutcome
+from shared.events.imports import LineOutcome
 from shared.labels.faults import Fault
 from shared.labels.pii.model import PiiFinding
 

@@ -20,12 +20,9 @@ class NearDuplicate(BaseModel):
     distance: int = Field(description="Bits of 64 in which the perceptual hashes differ.")
 
 
-class ImageMet(Event):
-    """An image of a sample has a hash of this band; who looks like it is to be found out."""
+class BandedImage(Event):
+    """What is told of an image to whoever knows the images of its band. Shared by its coming and its going."""
 
-    topic: ClassVar[str] = "image.met.v1"
-    producers: ClassVar[frozenset[str]] = frozenset({"ingest"})
-    consumers: ClassVar[frozenset[str]] = frozenset({"ingest"})
     key_field: ClassVar[str] = "band_id"
 
     band_id: str
@@ -34,26 +31,27 @@ class ImageMet(Event):
     sample_id: str
     slot: str
     perceptual_hash: str
+
+
+class ImageMet(BandedImage):
+    """An image of a sample has a hash of this band; who looks like it is to be found out."""
+
+    topic: ClassVar[str] = "image.met.v1"
+    producers: ClassVar[frozenset[str]] = frozenset({"ingest"})
+    consumers: ClassVar[frozenset[str]] = frozenset({"ingest"})
+
     sent_ms: int
     """When its sample was sent, in milliseconds since 1970: of two, the one that was sent later is flagged."""
     distance: int
     """In how many bits hashes may differ at the most."""
 
 
-class ImageLeft(Event):
+class ImageLeft(BandedImage):
     """An image with a hash of this band is gone: its sample was erased, or has another one."""
 
     topic: ClassVar[str] = "image.left.v1"
     producers: ClassVar[frozenset[str]] = frozenset({"ingest"})
     consumers: ClassVar[frozenset[str]] = frozenset({"ingest"})
-    key_field: ClassVar[str] = "band_id"
-
-    band_id: str
-    band: int
-    """The band's number."""
-    sample_id: str
-    slot: str
-    perceptual_hash: str
 
 
 class ImageResembled(Event):

@@ -11,9 +11,11 @@ from shared.events import Event
 from tests.builders.annotation_events import *  # noqa: F403 - one door to all builders
 from tests.builders.base import *  # noqa: F403 - one door to all builders
 from tests.builders.dataset_events import *  # noqa: F403 - one door to all builders
+from tests.builders.duplicate_events import *  # noqa: F403 - one door to all builders
 from tests.builders.erasure_events import *  # noqa: F403 - one door to all builders
 from tests.builders.external_events import *  # noqa: F403 - one door to all builders
 from tests.builders.feedback_events import *  # noqa: F403 - one door to all builders
+from tests.builders.import_events import *  # noqa: F403 - one door to all builders
 from tests.builders.migration_events import *  # noqa: F403 - one door to all builders
 from tests.builders.project_events import *  # noqa: F403 - one door to all builders
 from tests.builders.quality_events import *  # noqa: F403 - one door to all builders
@@ -23,6 +25,7 @@ from tests.builders.sample_events import *  # noqa: F403 - one door to all build
 from tests.builders.sla_events import *  # noqa: F403 - one door to all builders
 from tests.builders.task_events import *  # noqa: F403 - one door to all builders
 from tests.builders.taxonomy_events import *  # noqa: F403 - one door to all builders
+from tests.builders.upload_events import *  # noqa: F403 - one door to all builders
 from tests.builders.work_events import *  # noqa: F403 - one door to all builders
 
 BUILDERS: dict[type[Event], Callable[..., Event]] = {

@@ -15,7 +15,7 @@ from services.ingest.sweep import Sweep
 from shared.clock import from_ms, utc_now
 from shared.declared import Declared
 from shared.errors import NotFoundError
-from shared.events.samples import MediaUploaded, UploadLapsed
+from shared.events.uploads import MediaUploaded, UploadLapsed
 from shared.ids import new_id
 from shared.kafka import Producer
 from shared.labels.facts import AssetFacts

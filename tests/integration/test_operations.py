@@ -18,7 +18,7 @@ from ops.bootstrap import OWNER_KEY_SETTING, BootstrapSettings, bootstrap
 from ops.cli import app
 from ops.provision import provision
 from shared.errors import LeaseLostError
-from shared.events.samples import MediaUploaded
+from shared.events.uploads import MediaUploaded
 from shared.ids import new_id
 from shared.kafka import CLAIM_CHECK_BYTES, Producer
 from shared.ledger import Step

@@ -12,7 +12,8 @@ from services.ingest.imports.noticing import Followed, Notice
 from services.ingest.notifications import read_notifications_of
 from services.ingest.references.buckets import Buckets
 from services.ingest.references.watching import Watching
-from shared.events.samples import ImportCursor, ImportSource, ObjectPut
+from shared.events.imports import ImportCursor, ImportSource
+from shared.events.uploads import ObjectPut
 from shared.ids import new_id
 from shared.jobs import JobPart, head_key, on_cancelled, on_rested
 from shared.ledger import Ledger

@@ -21,9 +21,10 @@ from shared.events import EVENTS, SAMPLE_TOPICS, Event, decode, encode
 from shared.events.erasure import ERASING
 from shared.events.external import ExternalAnnotationReceived, ExternalPredictionReceived
 from shared.events.projects import ProjectPaused, ProjectRefused, ProjectVersioned
-from shared.events.samples import MediaUploaded, ObjectPut, SampleSubmitted
+from shared.events.samples import SampleSubmitted
 from shared.events.tasks import AssignmentMemberAnnounced, TaskCreated
 from shared.events.taxonomies import TaxonomyRefused, TaxonomyVersioned
+from shared.events.uploads import MediaUploaded, ObjectPut
 from shared.ids import derived_id
 from shared.kafka import topics
 from shared.settings import SharedSettings

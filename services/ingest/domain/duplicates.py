@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.events.samples import ContentCompared, ContentMet, ContentReleased
+from shared.events.duplicates import ContentCompared, ContentMet, ContentReleased
 from shared.ids import derived_id
 from shared.labels.canonical import content_hash
 from shared.labels.facts import AssetFacts

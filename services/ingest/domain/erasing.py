@@ -11,15 +11,11 @@ from pydantic import BaseModel, ConfigDict
 from services.ingest.domain.resemblance import left
 from services.ingest.domain.sample import Sample
 from shared.events import Event
+from shared.events.duplicates import ContentCompared, ContentReleased
 from shared.events.erasure import ERASING, DatasetAffected, SampleErased, SampleForgotten
-from shared.events.samples import (
-    ContentCompared,
-    ContentReleased,
-    ImportLineFinished,
-    SampleSubmitted,
-    UploadArrived,
-    UploadRefused,
-)
+from shared.events.imports import ImportLineFinished
+from shared.events.samples import SampleSubmitted
+from shared.events.uploads import UploadArrived, UploadRefused
 from shared.jobs import JobView
 from shared.labels.faults import Fault
 from shared.ledger import Step

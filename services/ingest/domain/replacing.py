@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from services.ingest.domain.resemblance import left
 from shared.events import Event
-from shared.events.samples import ContentReleased, MediaDropped, UploadRefused
+from shared.events.duplicates import ContentReleased
+from shared.events.uploads import MediaDropped, UploadRefused
 from shared.ids import derived_id
 
 if TYPE_CHECKING:

@@ -24,22 +24,12 @@ from services.ingest.domain.submission import (
     told,
 )
 from shared.events import Event
+from shared.events.duplicates import ContentCompared, ContentMet
+from shared.events.imports import LineOutcome
 from shared.events.replacements import ReplacementDecided, ReplacementProposed
 from shared.events.resemblance import ImageResembled, NearDuplicate
-from shared.events.samples import (
-    AssetSource,
-    ContentCompared,
-    ContentMet,
-    LineOutcome,
-    MediaDropped,
-    ReferenceAwaited,
-    SampleIngested,
-    SampleRejected,
-    SampleSubmitted,
-    UploadArrived,
-    UploadAwaited,
-    UploadRefused,
-)
+from shared.events.samples import AssetSource, SampleIngested, SampleRejected, SampleSubmitted
+from shared.events.uploads import MediaDropped, ReferenceAwaited, UploadArrived, UploadAwaited, UploadRefused
 from shared.ids import derived_id
 from shared.labels.answer import check_answer
 from shared.labels.facts import AssetFacts, Clock

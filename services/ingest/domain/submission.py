@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from services.ingest.domain.language import with_languages
 from shared.events import Event
-from shared.events.samples import AssetSource, ImportLineFinished, LineOutcome, SampleSubmitted
+from shared.events.imports import ImportLineFinished, LineOutcome
+from shared.events.samples import AssetSource, SampleSubmitted
 from shared.labels.canonical import canonical_json, content_hash
 from shared.labels.facts import AssetFacts, Clock
 from shared.labels.faults import Fault

@@ -14,14 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.clock import to_ms
 from shared.events import Event
-from shared.events.samples import (
-    MediaDropped,
-    MediaUploaded,
-    UploadArrived,
-    UploadAwaited,
-    UploadLapsed,
-    UploadRefused,
-)
+from shared.events.uploads import MediaDropped, MediaUploaded, UploadArrived, UploadAwaited, UploadLapsed, UploadRefused
 from shared.ledger import Step
 
 

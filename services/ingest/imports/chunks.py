@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from shared.events.samples import ImportCursor
+from shared.events.imports import ImportCursor
 from shared.labels.faults import Fault
 from shared.lines import Line
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from services.ingest.imports.chunks import BLOCK_BYTES, LINES_PER_CHUNK, Chunk, Fetch
-from shared.events.samples import ImportCursor
+from shared.events.imports import ImportCursor
 from shared.lines import Line
 
 

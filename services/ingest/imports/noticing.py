@@ -18,7 +18,8 @@ from shared.catalog import Catalog
 from shared.clock import Clock, to_ms
 from shared.errors import NotFoundError
 from shared.events import Event
-from shared.events.samples import ImportContinued, ObjectPut
+from shared.events.imports import ImportContinued
+from shared.events.uploads import ObjectPut
 from shared.ids import derived_id
 from shared.jobs import Follow, JobPart, read_head
 from shared.ledger import Delivery, Ledger

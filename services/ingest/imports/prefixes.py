@@ -21,7 +21,7 @@ from services.ingest.references.buckets import Buckets, address
 from shared.catalog import ProjectVersion
 from shared.clock import Clock, to_ms
 from shared.errors import NotFoundError
-from shared.events.samples import ImportCursor
+from shared.events.imports import ImportCursor
 from shared.ids import sample_id_of
 from shared.labels.faults import Fault
 from shared.lines import Line, parse_line

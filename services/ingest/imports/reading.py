@@ -20,7 +20,7 @@ from services.ingest.imports.table_parquet import ParquetReader
 from shared.catalog import Catalog, ProjectVersion
 from shared.errors import NotFoundError
 from shared.events import Event
-from shared.events.samples import (
+from shared.events.imports import (
     ImportContinued,
     ImportCursor,
     ImportFormat,

@@ -8,7 +8,7 @@ from typing import Final
 
 from services.ingest.imports.chunks import BLOCK_BYTES, LINES_PER_CHUNK, Chunk, Fetch, UnreadableFileError
 from services.ingest.imports.rows import ID_COLUMN, line_of_row
-from shared.events.samples import ImportCursor
+from shared.events.imports import ImportCursor
 from shared.labels.faults import Fault
 from shared.labels.spec import ProjectSpec
 from shared.lines import Line

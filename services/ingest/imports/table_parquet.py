@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from services.ingest.imports.chunks import Chunk, Fetch, UnreadableFileError
 from services.ingest.imports.rows import ID_COLUMN, line_of_row
-from shared.events.samples import ImportCursor
+from shared.events.imports import ImportCursor
 from shared.labels.spec import ProjectSpec
 from shared.lines import Line
 

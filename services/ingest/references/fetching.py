@@ -16,7 +16,7 @@ from services.ingest.references.egress import Egress, HostUnreachableError
 from shared.catalog import Catalog
 from shared.errors import NotFoundError
 from shared.events import Event
-from shared.events.samples import ReferenceAwaited, UploadArrived
+from shared.events.uploads import ReferenceAwaited, UploadArrived
 from shared.labels.faults import Fault
 from shared.ledger import Delivery, Ledger
 from shared.media import Media, reference_object

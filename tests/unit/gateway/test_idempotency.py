@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from services.gateway.idempotency import KEPT_FOR, KeptAnswer, forget_expired
-from shared.events.samples import ImportReceived, SampleSubmitted
+from shared.events.imports import ImportReceived
+from shared.events.samples import SampleSubmitted
 from shared.events.tasks import AnnotationSubmitted
 from tests.builders import CHAT
 from tests.unit.gateway.gateway_under_test import PROJECT, TASK, a_gateway

@@ -12,14 +12,8 @@ from fastapi import Request
 
 from services.gateway.inner import Answer
 from services.gateway.lines import read_lines
-from shared.events.samples import (
-    ImportCancelled,
-    ImportLineFinished,
-    ImportReceived,
-    ImportRequested,
-    ImportSource,
-    SampleSubmitted,
-)
+from shared.events.imports import ImportCancelled, ImportLineFinished, ImportReceived, ImportRequested, ImportSource
+from shared.events.samples import SampleSubmitted
 from shared.http import NEXT_LINE
 from tests.builders import PROJECT, TENANT
 from tests.unit.gateway.gateway_under_test import GatewayUnderTest, a_gateway

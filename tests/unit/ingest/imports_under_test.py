@@ -20,7 +20,8 @@ from services.ingest.store import told_of
 from shared.catalog import Catalog
 from shared.errors import NotFoundError
 from shared.events import Event
-from shared.events.samples import ImportContinued, ImportLineFinished, ImportReceived, ImportRested, SampleSubmitted
+from shared.events.imports import ImportContinued, ImportLineFinished, ImportReceived, ImportRested
+from shared.events.samples import SampleSubmitted
 from shared.jobs import REMEMBERED_EVENTS, JobPart, JobView, LineError, read_errors, read_job, read_lines
 from shared.ledger import Ledger
 from shared.media import Media, StoredObject

@@ -28,20 +28,11 @@ from services.ingest.probing import ProbePool
 from shared.declared import Declared
 from shared.errors import NotFoundError
 from shared.events import Event
+from shared.events.duplicates import ContentCompared, ContentMet, ContentReleased
+from shared.events.imports import ImportLineFinished
 from shared.events.resemblance import ImageLeft, ImageMet, ImageResembled
-from shared.events.samples import (
-    AssetSource,
-    ContentCompared,
-    ContentMet,
-    ContentReleased,
-    ImportLineFinished,
-    MediaDropped,
-    MediaUploaded,
-    SampleSubmitted,
-    UploadArrived,
-    UploadAwaited,
-    UploadRefused,
-)
+from shared.events.samples import AssetSource, SampleSubmitted
+from shared.events.uploads import MediaDropped, MediaUploaded, UploadArrived, UploadAwaited, UploadRefused
 from shared.ids import new_id, sample_id_of
 from shared.jobs import JobPart
 from shared.labels.facts import AssetFacts

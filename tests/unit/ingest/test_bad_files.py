@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from shared.events.samples import ImportLineFinished, SampleIngested, SampleRejected
+from shared.events.imports import ImportLineFinished
+from shared.events.samples import SampleIngested, SampleRejected
 from shared.jobs import read_job
 from tests.builders import MORNING, TENANT, an_import_received
 from tests.unit.ingest import bad_files as bad

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from shared.events.samples import AssetSource, ContentMet, ImportLineFinished, SampleIngested
+from shared.events.duplicates import ContentMet
+from shared.events.imports import ImportLineFinished
+from shared.events.samples import AssetSource, SampleIngested
 from shared.ids import sample_id_of
 from tests.builders import PROJECT, TENANT, a_sample_erased, a_sample_submitted
 from tests.unit.ingest.ingest_under_test import IngestUnderTest, a_media_spec

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from shared.events.erasure import ERASING
-from shared.events.samples import AssetSource, ImportLineFinished, MediaDropped
+from shared.events.imports import ImportLineFinished
+from shared.events.samples import AssetSource
+from shared.events.uploads import MediaDropped
 from shared.ids import sample_id_of
 from tests.builders import (
     PROJECT,

@@ -11,7 +11,8 @@ from services.ingest.domain.rejection import MediaRejectedError
 from services.ingest.references.buckets import Buckets
 from services.ingest.references.egress import Egress, HostUnreachableError
 from services.ingest.references.fetching import References
-from shared.events.samples import AssetSource, ReferenceAwaited, SampleRejected, UploadArrived
+from shared.events.samples import AssetSource, SampleRejected
+from shared.events.uploads import ReferenceAwaited, UploadArrived
 from tests.builders import TENANT, a_catalog, a_project_versioned, a_sample_erased, a_sample_submitted
 from tests.receiving import Receiver
 from tests.unit.ingest.ingest_under_test import IngestUnderTest, a_media_spec

@@ -19,7 +19,8 @@ from services.ingest.imports import ndjson as ndjson_file
 from services.ingest.imports.ndjson import read_ndjson
 from services.ingest.imports.table_csv import read_csv
 from services.ingest.imports.table_parquet import ParquetReader
-from shared.events.samples import ImportCursor, ImportRequested, ImportSource, SampleSubmitted
+from shared.events.imports import ImportCursor, ImportRequested, ImportSource
+from shared.events.samples import SampleSubmitted
 from tests.builders import a_parsed_spec, an_import_cancelled, an_import_requested
 from tests.fakes import CrashError, Fuse
 from tests.unit.ingest.imports_under_test import IngestUnderTest, chats, codes, ndjson

@@ -17,7 +17,8 @@ from PIL.TiffImagePlugin import IFDRational
 
 from services.ingest.domain.metadata import write_stripped
 from services.ingest.domain.rejection import MediaRejectedError
-from shared.events.samples import AssetSource, MediaDropped, UploadRefused
+from shared.events.samples import AssetSource
+from shared.events.uploads import MediaDropped, UploadRefused
 from shared.ids import new_id
 from tests.builders import a_sample_erased, a_sample_submitted
 from tests.unit.ingest.ingest_under_test import IngestUnderTest, a_media_spec

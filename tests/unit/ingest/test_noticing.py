@@ -16,7 +16,9 @@ from structlog.testing import capture_logs
 from services.ingest.notifications import read_notifications_of
 from services.ingest.references.buckets import Buckets
 from services.ingest.references.watching import Watching
-from shared.events.samples import ImportRested, ObjectPut, SampleSubmitted
+from shared.events.imports import ImportRested
+from shared.events.samples import SampleSubmitted
+from shared.events.uploads import ObjectPut
 from shared.media import NOTIFICATION_TARGET
 from tests.builders import MORNING, an_import_cancelled, an_object_put
 from tests.fakes import CrashError, Fuse

@@ -9,15 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from shared.declared import Declared
-from shared.events.samples import (
-    AssetSource,
-    ImportLineFinished,
-    MediaDropped,
-    SampleIngested,
-    SampleRejected,
-    SampleSubmitted,
-    UploadRefused,
-)
+from shared.events.imports import ImportLineFinished
+from shared.events.samples import AssetSource, SampleIngested, SampleRejected, SampleSubmitted
+from shared.events.uploads import MediaDropped, UploadRefused
 from shared.lines import Line
 from shared.sample_lines import line_event
 from tests.builders import (

@@ -14,14 +14,9 @@ from services.ingest.domain.rejection import MediaRejectedError
 from services.ingest.imports import prefixes
 from services.ingest.references.buckets import Buckets, address
 from shared.clock import to_ms
-from shared.events.samples import (
-    ImportContinued,
-    ImportRequested,
-    ImportRested,
-    ImportSource,
-    ReferenceAwaited,
-    SampleSubmitted,
-)
+from shared.events.imports import ImportContinued, ImportRequested, ImportRested, ImportSource
+from shared.events.samples import SampleSubmitted
+from shared.events.uploads import ReferenceAwaited
 from tests.builders import (
     MORNING,
     TENANT,

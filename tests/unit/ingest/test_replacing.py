@@ -6,14 +6,10 @@ from typing import Any
 
 import pytest
 
+from shared.events.imports import ImportLineFinished
 from shared.events.replacements import ReplacementDecided, ReplacementProposed
 from shared.events.resemblance import ImageLeft
-from shared.events.samples import (
-    AssetSource,
-    ImportLineFinished,
-    SampleIngested,
-    SampleRejected,
-)
+from shared.events.samples import AssetSource, SampleIngested, SampleRejected
 from tests.builders import a_sample_erased, a_sample_submitted
 from tests.unit.ingest.ingest_under_test import IngestUnderTest, a_media_spec
 from tests.unit.ingest.media_builders import MEDIA

@@ -7,8 +7,9 @@ from datetime import timedelta
 import orjson
 import pytest
 
+from shared.events.imports import ImportLineFinished
 from shared.events.replacements import ReplacementProposed
-from shared.events.samples import AssetSource, ImportLineFinished, SampleIngested, SampleRejected
+from shared.events.samples import AssetSource, SampleIngested, SampleRejected
 from tests.builders import MORNING, a_sample_submitted, an_import_cancelled, an_import_line_finished, an_import_received
 from tests.unit.ingest.imports_under_test import IngestUnderTest, codes
 

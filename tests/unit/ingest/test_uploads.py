@@ -19,16 +19,8 @@ from services.ingest.domain.upload import (
 from services.ingest.handlers import upload_key
 from shared.declared import Declared
 from shared.events import Event
-from shared.events.samples import (
-    MediaDropped,
-    MediaUploaded,
-    SampleIngested,
-    SampleRejected,
-    UploadArrived,
-    UploadAwaited,
-    UploadLapsed,
-    UploadRefused,
-)
+from shared.events.samples import SampleIngested, SampleRejected
+from shared.events.uploads import MediaDropped, MediaUploaded, UploadArrived, UploadAwaited, UploadLapsed, UploadRefused
 from shared.ids import new_id
 from shared.ledger import Ledger, Step
 from shared.media import StoredObject, upload_object
