@@ -39,7 +39,8 @@ BATCH_RECORDS: Final = 500
 BATCH_EVERY: Final = timedelta(milliseconds=100)
 """How soon a batch may follow the one before it. The first after a pause is handled at once; under load, what comes
 meanwhile makes the next one fuller, and what a batch costs however small it is (two rounds to the database, requests
-to the broker) is shared by more events."""
+to the broker) is shared by more events. Where a batch takes long, for all of the machine is busy, the rest after it is
+as long, up to this: so the busier it is, the less a single event costs."""
 TALLY_EVERY: Final = timedelta(seconds=1)
 """The same where documents are counts of many events (somebody's work, their skill): several of a batch are one write."""
 IDLE_WAIT_MS: Final = 1000
@@ -154,7 +155,8 @@ class Consumer:
         began = time.monotonic()
         with resting(message.consumer):
             await self._handle(message, records)
-            await asyncio.sleep(max(0.0, began + self._batch_every - time.monotonic()))
+            took = time.monotonic() - began
+            await asyncio.sleep(max(self._batch_every - took, min(took, self._batch_every)))
 
     async def _handle(self, message: KafkaMessage, records: tuple[ConsumerRecord[Any, Any], ...]) -> None:
         consumer: AIOKafkaConsumer = message.consumer

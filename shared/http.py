@@ -65,10 +65,10 @@ class Measured:
             await send(message)
 
         parent = headers.get(b"traceparent", b"").decode("ascii", "ignore")
-        with (
-            structlog.contextvars.bound_contextvars(request_id=request_id),
-            telemetry.span(f"{scope['method']} {scope['path']}", parent),
-        ):
+        structlog.contextvars.bind_contextvars(
+            request_id=request_id
+        )  # each request has a task, and a context, of its own
+        with telemetry.span(f"{scope['method']} {scope['path']}", parent):
             try:
                 await self._app(scope, receive, answer)
             finally:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hashlib import sha1
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 _NAMESPACE = UUID("6f0d5d5e-6f6b-5a0e-9d4c-0c6c61626d73").bytes
 

@@ -65,6 +65,9 @@ class LedgerStore(Protocol):
     async def load(self, ids: Sequence[str]) -> Mapping[str, Document]:
         """Return the documents found, by ``_id``."""
 
+    async def tombstones(self, ids: Sequence[str]) -> set[str]:
+        """Return which of these documents are of erased aggregates."""
+
     async def put_bodies(self, bodies: Sequence[Body]) -> None:
         """Write large values that are not there yet."""
 
@@ -198,7 +201,7 @@ class Ledger(Generic[S]):
 
     async def erased(self, ids: Sequence[str]) -> set[str]:
         """Return which of these aggregates are to be forgotten."""
-        return {id_ for id_, document in (await self._store.load(ids)).items() if document.get("erased")}
+        return await self._store.tombstones(ids)
 
     def learn(self, document: Document, state: S) -> None:
         """Remember a document that was read beside the fold, whole, and its state: the next fold need not read it."""

@@ -69,6 +69,13 @@ class MongoLedgerStore:
             return {}
         return {found["_id"]: found async for found in self._documents.find({"_id": {"$in": list(ids)}})}
 
+    async def tombstones(self, ids: Sequence[str]) -> set[str]:
+        """Return which of these documents are of erased aggregates; nothing is sent of the others."""
+        if not ids:
+            return set()
+        found = self._documents.find({"_id": {"$in": list(ids)}, "erased": True}, {"_id": 1})
+        return {each["_id"] async for each in found}
+
     async def put_bodies(self, bodies: Sequence[Body]) -> None:
         """Write large values that are not there yet; a body that is there already is the same one."""
         by_collection: dict[str, dict[str, Document]] = {}

@@ -108,6 +108,9 @@ def context_of(parent: str) -> Context:
 @contextmanager
 def span(name: str, parent: str = "", kind: SpanKind = SpanKind.INTERNAL) -> Iterator[None]:
     """Run the block within a span, below ``parent`` where one is given."""
+    if not (_exports or parent):
+        yield  # nobody would see it, and there is no trace that events could carry on
+        return
     with _tracer.start_as_current_span(name, context=context_of(parent) if parent else None, kind=kind):
         yield
 

@@ -55,6 +55,10 @@ class MemoryLedgerStore:
         """Return the documents found, by ``_id``."""
         return {id_: bson.decode(self._documents[id_]) for id_ in ids if id_ in self._documents}
 
+    async def tombstones(self, ids: Sequence[str]) -> set[str]:
+        """Return which of these documents are of erased aggregates."""
+        return {id_ for id_, document in (await self.load(ids)).items() if document.get("erased")}
+
     async def put_bodies(self, bodies: Sequence[Body]) -> None:
         """Write large values that are not there yet."""
         for body in bodies:
@@ -139,6 +143,10 @@ class FaultyStore:
         if self._between is not None:
             await self._between()
         return found
+
+    async def tombstones(self, ids: Sequence[str]) -> set[str]:
+        """Return which of these documents are of erased aggregates."""
+        return await self._inner.tombstones(ids)
 
     async def put_bodies(self, bodies: Sequence[Body]) -> None:
         """Write one body after the other, each of them a place to die."""

@@ -84,3 +84,13 @@ async def test_names_that_a_client_chose_are_kept_as_they_are(database: Database
 
     documents, _ = await store.kept()
     assert documents["document"]["state"] == names
+
+
+async def test_tombstones_are_told_from_what_is_there_and_what_is_not(database: Database) -> None:
+    store = OnServer(database)
+    await store.replace(
+        [{"_id": "erased", "revision": 1, "erased": True}, {"_id": "kept", "revision": 1, "state": {"erased": True}}]
+    )
+
+    assert await store.tombstones(["erased", "kept", "never seen"]) == {"erased"}
+    assert await store.tombstones([]) == set()

@@ -68,9 +68,9 @@ def a_consumer(react: Callable[[Any], Awaitable[None]]) -> Consumer:
     )
 
 
-async def seconds_for(size: int) -> float:
+async def seconds_for(size: int, work: float = 0) -> float:
     async def react(_: Any) -> None:
-        await asyncio.sleep(0)
+        await asyncio.sleep(work)
 
     began = time.monotonic()
     await a_consumer(react)._on_batch(a_batch(size))
@@ -79,6 +79,14 @@ async def seconds_for(size: int) -> float:
 
 async def test_a_batch_that_is_not_full_lets_the_next_one_fill():
     assert await seconds_for(2) >= 0.2
+
+
+async def test_the_longer_a_batch_took_the_longer_the_next_one_may_fill():
+    assert await seconds_for(2, work=0.15) >= 0.3
+
+
+async def test_a_very_long_batch_keeps_the_next_one_waiting_no_longer_than_usual():
+    assert await seconds_for(2, work=1.0) < 1.8
 
 
 async def test_a_full_batch_is_followed_at_once_for_there_is_more():
