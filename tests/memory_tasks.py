@@ -65,13 +65,6 @@ class MemoryTasks(Store):
         found = self.kept
         return {id_: found[id_] for id_ in ids if id_ in found}
 
-    async def changed_samples(self, ids: Iterable[str]) -> dict[str, StoredSample]:
-        stored = await self.samples(ids)
-        for id_, document in self.sample_documents.documents.items():
-            if id_ in stored:
-                self.learn(document, SampleTasks.model_validate(document["state"]))
-        return stored
-
     async def of_partitions(self, partitions: Sequence[int]) -> AsyncIterator[list[Document]]:
         await self._pass("of_partitions")
         for document in self.sample_documents.documents.values():
@@ -98,10 +91,15 @@ class MemoryTasks(Store):
         self.lists |= {each.id: each._replace(revision=each.revision + 1) for each in holdings if each.id not in lost}
         return lost
 
-    async def take(self, picks: Sequence[tuple[Pick, Lease]]) -> None:
+    async def take(self, picks: Sequence[tuple[Pick, Lease]]) -> dict[str, StoredSample]:
         await self._pass("take")
         for pick, lease in picks:
             await self._update(pick.document_id, lambda sample, pick=pick, lease=lease: taken(sample, pick, lease))
+        stored = await self.samples({pick.document_id for pick, _ in picks})
+        for id_, document in self.sample_documents.documents.items():
+            if id_ in stored:
+                self.learn(document, SampleTasks.model_validate(document["state"]))
+        return stored
 
     async def change(self, stored: StoredSample, changed: SampleTasks) -> bool:
         await self._pass("change")

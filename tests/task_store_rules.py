@@ -113,6 +113,11 @@ def due(lease: Lease, **changes: Any) -> DueLease:
     return DueLease(lease.expires_ms, document, key, lease.slot, lease.lease_id)._replace(**changes)
 
 
+def leases(sample: SampleTasks) -> list[str | None]:
+    """Return the lease of each slot of the first pass."""
+    return [slot.lease_id for slot in sample.tasks["first_pass-1"].slots.values()]
+
+
 class TaskStoreRules:
     """Tests; a subclass has a fixture ``kept``."""
 
@@ -131,6 +136,24 @@ class TaskStoreRules:
         assert slots["1"] == "l3"
         assert set(after.tasks["first_pass-1"].annotators) == {"ana" if slots["0"] == "l1" else "bo", "chi"}
         assert await kept.revision(sample) == 3
+
+    async def test_whoever_tries_is_told_how_the_samples_stand_after_it(self, kept: KeptTasks) -> None:
+        one, other = a_sample(), a_sample("other")
+        for each in (one, other):
+            await kept.put(each)
+
+        won = await kept.store.take([attempt(one, "ana", "l1")])
+        lost = await kept.store.take([attempt(one, "bo", "l2")])
+        both = await kept.store.take([attempt(one, "bo", "l3", slot="1"), attempt(other, "bo", "l4")])
+
+        assert {id_: (each.revision, leases(each.sample)) for id_, each in won.items()} == {
+            id_of(one): (2, ["l1", None])
+        }
+        assert lost == won
+        assert {id_: leases(each.sample) for id_, each in both.items()} == {
+            id_of(one): ["l1", "l3"],
+            id_of(other): ["l4", None],
+        }
 
     async def test_nobody_gets_two_slots_of_a_task(self, kept: KeptTasks) -> None:
         sample = a_sample()

@@ -107,8 +107,7 @@ class Desk:
         try:
             lost = await self._store.write_holdings([each.holdings for each in rounds if _changed(each)])
             trying = [pick for each in rounds if each.holdings.id not in lost for pick in each.picks]
-            await self._store.take(trying)
-            samples = await self._store.changed_samples({pick.document_id for pick, _ in trying})
+            samples = await self._store.take(trying)
         finally:
             for each in rounds:
                 for pick, _ in each.picks:

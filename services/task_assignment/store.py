@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import bson
-from pymongo import ReplaceOne, UpdateOne
+from pymongo import ReplaceOne, ReturnDocument, UpdateOne
 
 from services.task_assignment.domain.alarms import Alarms
 from services.task_assignment.domain.annotator import Annotator
@@ -77,15 +77,6 @@ class Store:
         found = self._samples.find({"_id": {"$in": list(ids)}}, {"state": 1, "revision": 1})
         return {each["_id"]: _stored(each) async for each in found if each["state"] is not None}
 
-    async def changed_samples(self, ids: Iterable[str]) -> dict[str, StoredSample]:
-        """Return samples that were changed here just now, by document id, and let the fold have what was read."""
-        stored: dict[str, StoredSample] = {}
-        async for each in self._samples.find({"_id": {"$in": list(ids)}}):
-            if each["state"] is not None:
-                stored[each["_id"]] = _stored(each)
-                self._learn(each, stored[each["_id"]].sample)
-        return stored
-
     async def of_partitions(self, partitions: Sequence[int]) -> AsyncIterator[list[Document]]:
         """Yield the document of every sample of some partitions, as far as ``Board.load`` asks, in parts.
 
@@ -134,11 +125,31 @@ class Store:
         """Write each under its revision and return the ids of those that somebody else wrote meanwhile."""
         return await write_guarded(self._holdings, [document_of(each) for each in holdings])
 
-    async def take(self, picks: Sequence[tuple[Pick, Lease]]) -> None:
-        """Try to lease each slot; read the documents afterwards to learn which leases stand."""
-        writes = [UpdateOne(*_take(pick, lease)) for pick, lease in picks]
-        if writes:
+    async def take(self, picks: Sequence[tuple[Pick, Lease]]) -> dict[str, StoredSample]:
+        """Try to lease each slot, and let the fold have what was read after it.
+
+        Returns:
+            The samples as they stand after it, by document id; they tell which of the leases stand.
+        """
+        stored: dict[str, StoredSample] = {}
+        for each in await self._taken(picks):
+            if each["state"] is not None:
+                stored[each["_id"]] = _stored(each)
+                self._learn(each, stored[each["_id"]].sample)
+        return stored
+
+    async def _taken(self, picks: Sequence[tuple[Pick, Lease]]) -> list[Document]:
+        if not picks:
+            return []
+        if len(picks) == 1:  # the usual claim: one round instead of two
+            guard, update = _take(*picks[0])
+            after = await self._samples.find_one_and_update(guard, update, return_document=ReturnDocument.AFTER)
+            if after is not None:
+                return [after]
+        else:
+            writes = [UpdateOne(*_take(pick, lease)) for pick, lease in picks]
             await self._samples.bulk_write(writes, ordered=False)
+        return [each async for each in self._samples.find({"_id": {"$in": [pick.document_id for pick, _ in picks]}})]
 
     async def change(self, stored: StoredSample, changed: SampleTasks) -> bool:
         """Write a sample that nobody else has written since it was read; False when somebody has."""

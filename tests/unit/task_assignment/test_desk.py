@@ -42,14 +42,11 @@ class MemoryStore:
     async def samples(self, ids: Iterable[str]) -> dict[str, StoredSample]:
         return {id_: self.kept[id_] for id_ in ids}
 
-    async def changed_samples(self, ids: Iterable[str]) -> dict[str, StoredSample]:
-        return {id_: self.kept[id_] for id_ in ids}
-
     async def write_holdings(self, holdings: Sequence[Holdings]) -> set[str]:
         self.lists |= {each.id: each._replace(revision=each.revision + 1) for each in holdings}
         return set()
 
-    async def take(self, picks: Sequence[tuple[Pick, Lease]]) -> None:
+    async def take(self, picks: Sequence[tuple[Pick, Lease]]) -> dict[str, StoredSample]:
         for pick, lease in picks:
             sample, revision = self.kept[pick.document_id]
             task = sample.tasks[pick.task_key]
@@ -63,6 +60,7 @@ class MemoryStore:
             taken = {"slots": task.slots | {pick.slot: held}, "annotators": [*task.annotators, lease.annotator_id]}
             changed = sample.with_task(pick.task_key, task.model_copy(update=taken))
             self.kept[pick.document_id] = StoredSample(changed, revision + 1)
+        return {pick.document_id: self.kept[pick.document_id] for pick, _ in picks}
 
 
 class AnnouncedLeases:
