@@ -84,6 +84,7 @@ class Follow(BaseModel):
 
     source: ImportSource
     on_conflict: OnConflict
+    due_at: datetime | None = None
     cursor: ImportCursor
     listed_ms: int
     """When its last listing came to the end, in milliseconds since 1970."""
@@ -211,6 +212,7 @@ def on_rested(part: JobPart | None, event: ImportRested) -> Step[JobPart]:
     follow = Follow(
         source=event.source,
         on_conflict=event.on_conflict,
+        due_at=event.due_at,
         cursor=event.cursor,
         listed_ms=listed_ms,
         due_ms=due_ms,

@@ -69,7 +69,9 @@ class Sweep:
         now = self._clock()
         due = await store.due_listings(self._database, to_ms(now))
         begun = [
-            _begun(each.tenant_id, each.head, each.head.follow, self._catalog, now) for each in due if each.head.follow
+            next_listing(each.tenant_id, each.head, each.head.follow, self._catalog, now)
+            for each in due
+            if each.head.follow
         ]
         if begun:
             await self._producer.publish(begun)
@@ -92,7 +94,7 @@ class Sweep:
             await self._producer.publish(lapsed)
 
 
-def _begun(
+def next_listing(
     tenant_id: str, head: JobPart, follow: Follow, catalog: Catalog, now: datetime
 ) -> ImportContinued | ImportReceived:
     """Return what begins a listing, or ends the import where its project is gone."""
@@ -110,5 +112,10 @@ def _begun(
         fault = Fault(pointer="", code="project-gone", message=error.detail)
         return ImportReceived(**known, lines=follow.cursor.total, last_line=follow.cursor.line, fault=fault)
     return ImportContinued(
-        **known, project_version=version, source=follow.source, on_conflict=follow.on_conflict, cursor=follow.cursor
+        **known,
+        project_version=version,
+        source=follow.source,
+        on_conflict=follow.on_conflict,
+        due_at=follow.due_at,
+        cursor=follow.cursor,
     )

@@ -64,7 +64,7 @@ class ImportCursor(BaseModel):
 
 
 class ImportWork(Event):
-    """What an import says wherever it is read on. Shared by its beginning and each part after it."""
+    """What an import says until it is read to its end. Shared by its beginning, each part after it, and its rests."""
 
     key_field: ClassVar[str] = "job_id"
 
@@ -95,19 +95,13 @@ class ImportContinued(ImportWork):
     cursor: ImportCursor
 
 
-class ImportRested(Event):
+class ImportRested(ImportWork):
     """A prefix that is followed was listed to its end; it is listed again when it is time."""
 
     topic: ClassVar[str] = "import.rested.v1"
     producers: ClassVar[frozenset[str]] = frozenset({"ingest"})
     consumers: ClassVar[frozenset[str]] = frozenset({"ingest"})
-    key_field: ClassVar[str] = "job_id"
 
-    job_id: str
-    project_id: str
-    project_version: int
-    source: ImportSource
-    on_conflict: OnConflict = "refuse"
     cursor: ImportCursor
     """Where the next listing begins; ``total`` and ``line`` count what was told so far."""
 

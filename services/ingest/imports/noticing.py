@@ -158,6 +158,7 @@ class Noticing:
             project_version=version,
             source=follow.source,
             on_conflict=follow.on_conflict,
+            due_at=follow.due_at,
             cursor=follow.cursor.model_copy(update={"noticed": dict(noticed)}),
         )
 

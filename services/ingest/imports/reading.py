@@ -27,6 +27,7 @@ from shared.events.imports import (
     ImportReceived,
     ImportRequested,
     ImportRested,
+    ImportWork,
 )
 from shared.jobs import JobPart, read_head
 from shared.ledger import Delivery, Ledger
@@ -183,13 +184,15 @@ def _format_of(name: str) -> ImportFormat:
 
 
 def _continued(event: Due, cursor: ImportCursor) -> ImportContinued:
-    known = event.model_dump(include={"job_id", "project_id", "project_version", "on_conflict", "due_at"})
-    return ImportContinued.caused_by(event, part=str(cursor.chunk), source=event.source, cursor=cursor, **known)
+    return ImportContinued.caused_by(event, part=str(cursor.chunk), cursor=cursor, **_work_of(event))
 
 
 def _rested(event: Due, cursor: ImportCursor) -> ImportRested:
-    known = event.model_dump(include={"job_id", "project_id", "project_version", "on_conflict"})
-    return ImportRested.caused_by(event, part=str(cursor.chunk), source=event.source, cursor=cursor, **known)
+    return ImportRested.caused_by(event, part=str(cursor.chunk), cursor=cursor, **_work_of(event))
+
+
+def _work_of(event: Due) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in ImportWork.model_fields.keys() - Event.model_fields.keys()}
 
 
 def _received(event: Due, cursor: ImportCursor, **more: Any) -> ImportReceived:

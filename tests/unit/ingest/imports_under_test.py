@@ -126,6 +126,7 @@ class IngestUnderTest(Receiver):
     """Ingest and what it keeps."""
 
     def __init__(self, catalog: Catalog, fuse: Fuse) -> None:
+        self.catalog = catalog
         self.documents = {name: MemoryLedgerStore() for name in ("samples", "uploads", "jobs")}
         self.announced = RecordingPublisher(fuse)
         self.objects = MemoryObjects()

@@ -20,26 +20,9 @@ from shared.events.imports import ImportRested
 from shared.events.samples import SampleSubmitted
 from shared.events.uploads import ObjectPut
 from shared.media import NOTIFICATION_TARGET
-from tests.builders import MORNING, an_import_cancelled, an_object_put
+from tests.builders import MORNING, an_import_cancelled
 from tests.fakes import CrashError, Fuse
-from tests.unit.ingest.imports_under_test import IngestUnderTest
-from tests.unit.ingest.test_prefixes import PHOTOS, VISITS, a_request, an_ingest, list_again, submitted
-
-
-async def put(ingest: IngestUnderTest, *names: str, content: bytes = b"new") -> None:
-    """Put objects into the bucket, and have the store tell of them."""
-    for name in names:
-        ingest.objects.kept[f"raw/{name}"] = content
-        await ingest.receive(
-            an_object_put(object=f"raw/{name}", etag=str(hash(content)), event_id=f"{name}{content!r}")
-        )
-
-
-async def wait(ingest: IngestUnderTest, seconds: float = 6) -> None:
-    """Let time pass, then have what is quiet looked at."""
-    ingest.now += timedelta(seconds=seconds)
-    await ingest.noticing.look_at_quiet()
-    await ingest.hear()
+from tests.unit.ingest.test_prefixes import PHOTOS, VISITS, a_request, an_ingest, list_again, put, submitted, wait
 
 
 async def test_an_object_that_is_told_of_is_a_sample_without_a_listing_of_the_whole():

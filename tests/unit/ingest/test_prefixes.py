@@ -13,10 +13,12 @@ from services.ingest.domain.prefix import Object, groups, sample_of
 from services.ingest.domain.rejection import MediaRejectedError
 from services.ingest.imports import prefixes
 from services.ingest.references.buckets import Buckets, address
+from services.ingest.sweep import next_listing
 from shared.clock import to_ms
-from shared.events.imports import ImportContinued, ImportRequested, ImportRested, ImportSource
+from shared.events.imports import ImportRequested, ImportSource
 from shared.events.samples import SampleSubmitted
 from shared.events.uploads import ReferenceAwaited
+from shared.jobs import read_head
 from tests.builders import (
     MORNING,
     TENANT,
@@ -25,6 +27,7 @@ from tests.builders import (
     a_project_versioned,
     an_import_cancelled,
     an_import_requested,
+    an_object_put,
 )
 from tests.fakes import CrashError, Fuse
 from tests.unit.ingest.imports_under_test import IngestUnderTest, codes
@@ -55,10 +58,25 @@ async def an_ingest(spec: dict[str, Any] = PHOTOS, *names: str, fuse: Fuse | Non
 
 async def list_again(ingest: IngestUnderTest) -> None:
     """Begin the next listing, as the sweep does."""
-    rested = ingest.announced.of(ImportRested)[-1]
-    known = rested.model_dump(include={"tenant_id", "occurred_at", "job_id", "project_id", "project_version"})
-    listing = rested.cursor.listing
-    await ingest.hear(ImportContinued(**known, event_id=f"again-{listing}", source=rested.source, cursor=rested.cursor))
+    head = await read_head(ingest.jobs, TENANT, "job-1")
+    assert head is not None and head.follow is not None
+    await ingest.hear(next_listing(TENANT, head, head.follow, ingest.catalog, ingest.now))
+
+
+async def put(ingest: IngestUnderTest, *names: str, content: bytes = b"new") -> None:
+    """Put objects into the bucket, and have the store tell of them."""
+    for name in names:
+        ingest.objects.kept[f"raw/{name}"] = content
+        await ingest.receive(
+            an_object_put(object=f"raw/{name}", etag=str(hash(content)), event_id=f"{name}{content!r}")
+        )
+
+
+async def wait(ingest: IngestUnderTest, seconds: float = 6) -> None:
+    """Let time pass, then have what is quiet looked at."""
+    ingest.now += timedelta(seconds=seconds)
+    await ingest.noticing.look_at_quiet()
+    await ingest.hear()
 
 
 def submitted(ingest: IngestUnderTest) -> dict[str, dict[str, str]]:
@@ -210,6 +228,20 @@ async def test_a_followed_prefix_tells_of_new_and_changed_objects_alone_and_says
     job = await ingest.job()
     assert (job.total, job.result["listings"]) == (4, 3)
     assert job.result["next_listing_at"] > job.result["listed_at"]
+
+
+async def test_what_comes_later_is_due_as_the_import_says_however_it_is_found():
+    ingest = await an_ingest(PHOTOS, "day-1/a.jpg")
+    due_at = MORNING + timedelta(days=9)
+    await ingest.hear(a_request(follow_seconds=3600, due_at=due_at))
+
+    await put(ingest, "day-1/told.jpg")
+    await wait(ingest)
+    ingest.objects.kept["raw/day-1/listed.jpg"] = b"new"
+    await list_again(ingest)
+
+    due = {event.external_id: event.due_at for event in ingest.announced.of(SampleSubmitted)}
+    assert due == dict.fromkeys(["a.jpg", "told.jpg", "listed.jpg"], due_at)
 
 
 async def test_wrong_names_are_not_told_of_again_and_again():
