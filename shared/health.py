@@ -8,6 +8,8 @@ from typing import Final
 
 import structlog
 
+from shared.background import Background
+
 log = structlog.get_logger()
 
 CHECK_INTERVAL: Final = 1.0
@@ -22,7 +24,7 @@ class Health:
     def __init__(self) -> None:
         self._checks: dict[str, Check] = {}
         self._faults: dict[str, str] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background("health")
 
     def add(self, name: str, check: Check) -> None:
         """Run ``check`` every second; while it raises or takes over two seconds, the process is not ready."""
@@ -47,13 +49,11 @@ class Health:
 
     def start(self) -> None:
         """Begin to run the checks."""
-        self._task = asyncio.create_task(self._run(), name="health")
+        self._background.begin(self._run)
 
     async def stop(self) -> None:
         """End the checks."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._background.stop()
 
     async def _run(self) -> None:
         while True:

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from shared import telemetry
+from shared.background import Background
 from shared.errors import LabelmeshError
 from shared.events import Event, decode
 from shared.health import Health
@@ -49,21 +50,19 @@ class LogReader:
         self._name = name
         self._types = {event.name(): event for event in types}
         self._learn = learn
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background(name)
         self._waiting: list[asyncio.Future[None]] = []
 
     async def start(self) -> None:
         """Read to the present end, then go on in the background."""
         self._health.fail(self._name, "still reading")
         caught_up = asyncio.Event()
-        self._task = asyncio.create_task(self._run(caught_up), name=self._name)
+        self._background.begin(lambda: self._run(caught_up))
         await caught_up.wait()
 
     async def stop(self) -> None:
         """End reading."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._background.stop()
 
     async def sync(self) -> None:
         """Return once all that is in the log now has been read."""

@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from services.gateway.settings import GatewaySettings
+from shared.background import Background
 from shared.clock import Clock, to_ms
 from shared.errors import ForbiddenError, LabelmeshError, LeaseLostError
 from shared.events import Event, decode
@@ -81,17 +82,15 @@ class EndedReader:
         self._settings = settings
         self._ended = ended
         self._clock = clock
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background("ended leases")
 
     async def start(self) -> None:
         """Begin to read."""
-        self._task = asyncio.create_task(self._run(), name="ended leases")
+        self._background.begin(self._run)
 
     async def stop(self) -> None:
         """End reading."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._background.stop()
 
     async def _run(self) -> None:
         while True:
@@ -107,8 +106,8 @@ class EndedReader:
             bootstrap_servers=self._settings.kafka_bootstrap.split(","),
             auto_offset_reset="earliest",
         )
-        await consumer.start()
         try:
+            await consumer.start()
             releases = [place for place in consumer.assignment() if place.topic == TaskReleased.topic]
             since = to_ms(self._clock() - READ_BACK)
             found = await consumer.offsets_for_times(dict.fromkeys(releases, since))

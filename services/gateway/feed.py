@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 
 from services.gateway.context import Context
+from shared.background import Background
 from shared.errors import UnavailableError
 from shared.events import EVENTS
 from shared.events.external import ExternalRecord
@@ -56,7 +57,7 @@ class Feed:
     def __init__(self, settings: SharedSettings) -> None:
         self._settings = settings
         self._listeners: set[_Listener] = set()
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background("feed")
         self._reading = asyncio.Event()
         self._wanted_until = 0.0
 
@@ -67,8 +68,7 @@ class Feed:
             UnavailableError: The broker does not answer in time.
         """
         self._wanted_until = time.monotonic() + LINGER_SECONDS
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="feed")
+        self._background.begin(self._run)
         try:
             await asyncio.wait_for(self._reading.wait(), READY_SECONDS)
         except TimeoutError as error:
@@ -76,14 +76,11 @@ class Feed:
 
     async def ended(self) -> None:
         """Return once nothing is read any more."""
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._background.ended()
 
     async def stop(self) -> None:
         """End reading."""
-        if self._task is not None:
-            self._task.cancel()
-        await self.ended()
+        await self._background.stop()
 
     async def listen(self, principal: Principal) -> AsyncIterator[bytes]:
         """Yield server-sent events of the principal's tenant until the client leaves; call ``ready`` before."""

@@ -15,6 +15,7 @@ import structlog
 from services.task_assignment.bookkeeping import Bookkeeper
 from services.task_assignment.domain.board import Board
 from services.task_assignment.store import Store
+from shared.background import Background
 
 log = structlog.get_logger()
 
@@ -30,13 +31,13 @@ class Loader:
         self._books = books
         self._unread: dict[int, object] = {}
         """The partitions that are to be read, each with what tells this time that it came from others."""
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background("load the board")
 
     def load(self, partitions: Collection[int]) -> None:
         """Begin to read the samples of partitions that the board owns from now on."""
         self._unread |= {partition: object() for partition in sorted(partitions)}
-        if self._unread and (self._task is None or self._task.done()):
-            self._task = asyncio.create_task(self._run(), name="load the board")
+        if self._unread:
+            self._background.begin(self._run)
 
     def forget(self, partitions: Collection[int]) -> None:
         """Do not read these partitions any more."""
@@ -45,14 +46,11 @@ class Loader:
 
     async def finished(self) -> None:
         """Return once all that came has been read."""
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._background.ended()
 
     async def stop(self) -> None:
         """Read no more."""
-        if self._task is not None:
-            self._task.cancel()
-        await self.finished()
+        await self._background.stop()
 
     async def _run(self) -> None:
         while self._unread:
