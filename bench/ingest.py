@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any, Final, NamedTuple
@@ -13,7 +12,8 @@ from typing import Any, Final, NamedTuple
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from bench.client import Client, run_in_processes
+from bench.client import run_in_processes
+from bench.importing import ImportLoad, stream
 from bench.processes import Memory, Processes, children_cpu_ms, cpu_per_cycle
 from bench.project import TENANT, BenchSettings, Project, fresh_project, open_tasks
 from bench.reference import kafka_ceiling, library_images_per_cpu_s, library_lines_per_s, mongo_ceiling
@@ -43,16 +43,6 @@ PATIENCE_SECONDS: Final = 60.0
 SLOWEST_PER_SECOND: Final = 100
 PROBE_ROUNDS: Final = 5
 PROBES_OF_EACH: Final = 40
-
-
-@dataclass(frozen=True, slots=True)
-class ImportLoad:
-    """What the load process sends."""
-
-    url: str
-    key: str
-    project_id: str
-    samples: int
 
 
 class Sent(NamedTuple):
@@ -92,20 +82,17 @@ async def send(load: ImportLoad) -> Sent:
     """Send the import as one streamed body."""
 
     async def body() -> AsyncIterator[bytes]:
-        for first in range(0, load.samples, CHUNK_LINES):
-            yield b"".join(_line(number) for number in range(first, min(first + CHUNK_LINES, load.samples)))
+        for first in range(0, load.lines, CHUNK_LINES):
+            yield b"".join(_line(number) for number in range(first, min(first + CHUNK_LINES, load.lines)))
 
-    path = f"/v1/projects/{load.project_id}/imports"
-    async with Client(load.url, load.key) as client:
-        started_ms = time.time() * 1000
-        answer = await client.call("POST", path, body(), {"Content-Type": "application/x-ndjson"})
-    return Sent(started_ms, answer.expect(202).seconds)
+    started_ms = time.time() * 1000
+    return Sent(started_ms, (await stream(load, body())).seconds)
 
 
 async def _import(settings: BenchSettings, project: Project, samples: int) -> dict[str, float]:
     processes = Processes.of_stack()
     memory = Memory(processes, ("gateway", "ingest"))
-    load = ImportLoad(settings.gateway_url, settings.owner_key.get_secret_value(), project.id, samples)
+    load = ImportLoad.of(settings, project, samples)
     begin = await _ends_of_created(settings)
     cpu_before = processes.cpu_ms()
     watching = asyncio.create_task(memory.watch(LOOK_SECONDS))

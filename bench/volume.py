@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import orjson
 
-from bench.client import BenchError, Client, run_in_processes
+from bench.client import BenchError, run_in_processes
+from bench.importing import ImportLoad, stream
 from bench.processes import Memory, Processes
 from bench.project import BenchSettings, Project
 
@@ -23,17 +23,6 @@ More than a fold remembers, so that what it remembers is in the memory that is m
 BYTES_AT_ONCE: Final = 1_000_000
 LOOK_SECONDS: Final = 0.5
 SLOWEST_MB_PER_S: Final = 1.5
-
-
-@dataclass(frozen=True, slots=True)
-class VolumeLoad:
-    """What the load process sends."""
-
-    url: str
-    key: str
-    project_id: str
-    lines: int
-    line_bytes: int
 
 
 class Volume(NamedTuple):
@@ -56,8 +45,7 @@ async def measure_volume(settings: BenchSettings, project: Project, volume: Volu
     """
     megabytes, line_kilobytes = volume
     lines = megabytes * 1000 // line_kilobytes
-    key = settings.owner_key.get_secret_value()
-    load = VolumeLoad(settings.gateway_url, key, project.id, lines, line_kilobytes * 1000)
+    load = ImportLoad.of(settings, project, lines, line_kilobytes * 1000)
     memory = Memory(Processes.of_stack(), ("gateway", "ingest"))
     started = time.monotonic()
     watching = asyncio.create_task(memory.watch(LOOK_SECONDS))
@@ -74,7 +62,7 @@ async def measure_volume(settings: BenchSettings, project: Project, volume: Volu
     }
 
 
-async def send(load: VolumeLoad) -> str:
+async def send(load: ImportLoad) -> str:
     """Send the import as one streamed body, and return its job."""
     known = [_line(number, load.line_bytes) for number in range(SAMPLES)]
 
@@ -82,10 +70,7 @@ async def send(load: VolumeLoad) -> str:
         for some in _together(known, load.lines):
             yield some
 
-    async with Client(load.url, load.key) as client:
-        path = f"/v1/projects/{load.project_id}/imports"
-        answer = await client.call("POST", path, body(), {"Content-Type": "application/x-ndjson"})
-    return str(answer.expect(202).json()["job_id"])
+    return str((await stream(load, body())).json()["job_id"])
 
 
 async def _until_done(project: Project, job: str, seconds: float) -> None:
