@@ -75,7 +75,7 @@ class Judgement:
     annotators: int
     """Different annotators that answered."""
     unsettled: tuple[str, ...] = ()
-    """Fields whose confidence is below the quorum, in the order of the spec."""
+    """Fields that no quorum has settled, in the order of the spec: neither on a value nor, where that may be, on none."""
 
     @property
     def consensus(self) -> dict[str, Any]:
@@ -94,12 +94,13 @@ def judge(spec: ProjectSpec, labels: Sequence[Label], *, budget: int | None = No
 
     Returns:
         WAIT while fewer than ``overlap`` annotators have answered, FINALIZE when the confidence of every field reaches
-        the quorum, EXTEND while ``max_overlap`` and budget allow another annotator, else ADJUDICATE. The
+        the quorum and none is empty that the values of the others require (``required_if``), EXTEND while ``max_overlap`` and budget allow another annotator, else ADJUDICATE. The
         fields are judged in each case.
     """
     counted = _newest(labels)
     judged = _judge_fields(spec, counted)
-    unsettled = tuple(name for name, found in judged.items() if found.confidence < spec.quality.quorum - _ROUNDING)
+    unsure = {name for name, found in judged.items() if found.confidence < spec.quality.quorum - _ROUNDING}
+    unsettled = tuple(name for name in judged if name in unsure or _is_lacking(name, spec, judged, counted))
     return Judgement(
         decision=_decide(spec, annotators=len(counted), settled=not unsettled, budget=budget),
         fields=judged,
@@ -129,6 +130,21 @@ def _decide(spec: ProjectSpec, *, annotators: int, settled: bool, budget: int | 
         return Decision.FINALIZE
     may_ask = annotators < spec.quality.max_overlap and (budget is None or budget > 0)
     return Decision.EXTEND if may_ask else Decision.ADJUDICATE
+
+
+def _is_lacking(name: str, spec: ProjectSpec, judged: Mapping[str, FieldJudgement], labels: Sequence[Label]) -> bool:
+    """Tell whether a field is empty that the values of the others require, though no single answer is so.
+
+    Each field has a majority of its own, by weights of its own. A field about an asset that nobody fills is not
+    required where an answer without it was accepted: the sample has no such asset.
+    """
+    options = spec.fields[name]
+    needed = options.required_if
+    values = {other: found.value for other, found in judged.items() if found.value is not None}
+    if needed is None or name in values or not needed.met_by(values):
+        return False
+    was_accepted = any(needed.met_by(label.fields) and label.fields.get(name) is None for label in labels)
+    return options.asset is None or judged[name].answers > 0 or not was_accepted
 
 
 def _newest(labels: Sequence[Label]) -> list[Label]:

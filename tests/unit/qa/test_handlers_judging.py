@@ -66,6 +66,25 @@ async def test_annotators_who_differ_get_one_more_and_then_one_more_up_to_the_bo
     assert qa.announced.of(LabelFinalized) == []
 
 
+async def test_labels_from_before_a_field_was_required_make_no_label_without_it_and_an_adjudicator_decides():
+    intent = a_project_spec()["fields"]["intent"]
+    why = {"kind": "text", "required_if": {"field": "intent", "any_of": ["refund"]}}
+    quality = {"overlap": 3, "max_overlap": 3, "quorum": 0.6}
+    qa = await QaUnderTest.of(
+        a_project_spec(fields={"intent": intent}, quality=quality),
+        a_project_spec(fields={"intent": intent, "why": why}, quality=quality),
+    )
+    new = an_annotation_stored(
+        annotator_id="chi", fields={"intent": "refund", "why": {"text": "Broken."}}, project_version=2
+    )
+
+    await qa.receive(*answers({"ana": "refund", "bo": "refund"}), new, a_task_completed())
+
+    assert qa.announced.of(LabelFinalized) == []
+    [request] = qa.announced.of(QaWorkRequested)
+    assert (request.stage, request.reason, request.project_version) == ("adjudication", "no quorum on why", 2)
+
+
 async def test_one_more_annotator_is_asked_for_once_while_the_answer_is_on_its_way():
     qa = await QaUnderTest.of(a_project_spec(quality={"overlap": 3, "max_overlap": 5, "quorum": 0.9}))
 

@@ -40,6 +40,41 @@ def judged(*views: str, project: ProjectSpec | None = None, budget: int | None =
     return judge(project or a_project(), labels, budget=budget)
 
 
+WHY = {"kind": "choice", "options": ["broken", "late"], "required_if": {"field": "intent", "any_of": ["refund"]}}
+
+
+def judged_with_why(*answers: tuple[str, str | None, float], **why: Any) -> Judgement:
+    """Judge answers: intent, why, and how much the annotator counts in the vote on why."""
+    intent = {"kind": "choice", "options": ["refund", "repair", "praise"], "required": True}
+    labels = [
+        a_label(
+            str(number), fields={"intent": said} | ({"why": because} if because else {}), field_weights={"why": weight}
+        )
+        for number, (said, because, weight) in enumerate(answers)
+    ]
+    return judge(a_project({"intent": intent, "why": WHY | why}), labels)
+
+
+def test_a_majority_that_leaves_empty_what_the_other_majority_requires_settles_nothing():
+    refunds = ("refund", "broken", 1.0), ("refund", "broken", 1.0)
+
+    judgement = judged_with_why(*refunds, ("praise", None, 9.0))
+
+    assert (judgement.decision, judgement.unsettled) == (Decision.EXTEND, ("why",))
+    assert judgement.consensus == {"intent": "refund"}
+    assert judged_with_why(*refunds, ("praise", None, 1.0)).decision is Decision.FINALIZE
+    praises = ("praise", None, 1.0), ("praise", None, 1.0)
+    assert judged_with_why(("refund", "broken", 1.0), *praises).decision is Decision.FINALIZE
+
+
+def test_what_is_about_an_asset_that_the_sample_lacks_is_not_required_of_the_consensus():
+    without = [("refund", None, 1.0)] * 3
+
+    assert judged_with_why(*without, asset="photo").decision is Decision.FINALIZE
+    assert judged_with_why(*without).unsettled == ("why",)
+    assert judged_with_why(*without[1:], ("refund", "late", 1.0), asset="photo").unsettled == ("why",)
+
+
 def test_a_sample_without_labels_waits():
     judgement = judged()
 
