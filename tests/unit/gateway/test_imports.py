@@ -95,6 +95,19 @@ async def test_a_line_with_an_integer_that_would_be_rounded_is_refused_by_its_pl
     assert failed.source == bad
 
 
+async def test_a_sample_of_its_own_is_refused_for_such_an_integer_as_a_line_is():
+    gateway = await a_gateway()
+    body = f'{{"external_id": "a", "assets": {{"chat": {{"text": "Fine."}}}}, "metadata": {{"order": {2**70}}}}}'
+
+    async with gateway.calling() as client:
+        answer = await client.post(
+            f"/projects/{PROJECT}/samples", content=body.encode(), headers={"content-type": "application/json"}
+        )
+
+    [fault] = answer.json()["errors"]
+    assert (answer.status_code, fault["pointer"], fault["code"]) == (422, "/metadata/order", "out-of-range")
+
+
 async def test_a_large_number_that_is_written_as_no_integer_is_taken():
     gateway = await a_gateway()
     line = b'{"external_id": "a", "assets": {"chat": {"text": "Fine."}}, "metadata": {"x": 1e30, "y": "123456789012345678901"}}'
