@@ -11,7 +11,8 @@ from fastapi.responses import Response
 
 from shared.clock import utc_now
 from shared.http import NEXT_LINE
-from shared.jobs import JobErrors, JobPart, JobView, read_errors, read_job, read_lines
+from shared.job_errors import JobErrors
+from shared.jobs import JobPart, JobView, read_errors, read_job, read_lines
 from shared.ledger import Ledger
 from shared.security import Principal
 

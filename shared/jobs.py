@@ -7,7 +7,7 @@ lies beside it, as a document of its own.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, Protocol
 
@@ -15,31 +15,26 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 
 from shared.clock import from_ms, to_ms
-from shared.erasure import Erased
 from shared.errors import NotFoundError
-from shared.events.feedback import PredictionLineFinished, PredictionsReceived
+from shared.events.feedback import PredictionsReceived
 from shared.events.imports import (
     ImportCancelled,
     ImportCursor,
-    ImportLineFinished,
     ImportReceived,
     ImportRequested,
     ImportRested,
     ImportSource,
 )
-from shared.events.migrations import LabelMigrated, MigrationScanned
+from shared.events.migrations import MigrationScanned
 from shared.events.samples import OnConflict
+from shared.job_errors import ERRORS_AT_ONCE, JobErrors, LineError, LineFinished, error_id, error_of
 from shared.labels.faults import Fault
-from shared.labels.json_values import read_json
-from shared.ledger import Body, Ledger, Step
-from shared.mongo import Database
+from shared.ledger import Ledger, Step
 
 LINES_PER_PART: Final = 1000
 PARTS_AT_ONCE: Final = 100
-ERRORS_AT_ONCE: Final = 200
 REMEMBERED_EVENTS: Final = 1
 """A part knows its lines itself, so it need not remember the events that told of them."""
-ERRORS: Final = "job_errors"
 
 _OPEN: Final = "."
 _LETTERS: Final[Mapping[str, str]] = {
@@ -59,22 +54,7 @@ _OUTCOMES: Final[Mapping[str, str]] = {letter: outcome for outcome, letter in _L
 FAILED: Final[frozenset[str]] = frozenset({"rejected", "conflict", "erased", "left"})
 """Outcomes of lines that can be corrected and sent again, so they are kept."""
 
-LineFinished = ImportLineFinished | PredictionLineFinished | LabelMigrated
 Received = ImportReceived | PredictionsReceived | MigrationScanned
-
-
-class LineError(BaseModel):
-    """A line that failed: correct ``source`` and send it again, as it is here."""
-
-    model_config = ConfigDict(frozen=True)
-
-    line: int
-    outcome: str
-    external_id: str | None = None
-    sample_id: str | None = None
-    faults: list[Fault] = []
-    source: Any = None
-    """The line as it was sent: the JSON object that it is, or its text where it is none."""
 
 
 class Follow(BaseModel):
@@ -140,32 +120,6 @@ class JobEvent(Protocol):
     @property
     def tenant_id(self) -> str:
         """Whose it is."""
-
-
-class JobErrors(Protocol):
-    """Where the lines that failed are kept."""
-
-    async def read(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
-        """Return what is kept under these ids."""
-
-
-class MongoJobErrors:
-    """The lines that failed, found by ``_id`` alone."""
-
-    def __init__(self, database: Database) -> None:
-        self._errors = database[ERRORS]
-
-    async def ensure_indexes(self) -> None:
-        """Make the index by which the lines of an erased sample are found."""
-        await self._errors.create_index([("tenant_id", 1), ("sample_id", 1)], name="sample")
-
-    async def remove(self, erased: Erased) -> None:
-        """Remove what was kept of the lines that were about an erased sample."""
-        await self._errors.delete_many({"tenant_id": erased.tenant_id, "sample_id": erased.sample_id})
-
-    async def read(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
-        """Return what is kept under these ids."""
-        return {found["_id"]: found async for found in self._errors.find({"_id": {"$in": list(ids)}})}
 
 
 def head_key(event: JobEvent) -> str:
@@ -240,7 +194,7 @@ def on_line_finished(part: JobPart | None, event: LineFinished) -> Step[JobPart]
         "started": min(part.started, event.occurred_at),
         "updated": max(part.updated, event.occurred_at),
     }
-    return Step(part.model_copy(update=changes), bodies=[_error(event)] if event.outcome in FAILED else [])
+    return Step(part.model_copy(update=changes), bodies=[error_of(event)] if event.outcome in FAILED else [])
 
 
 async def read_job(ledger: Ledger[JobPart], tenant_id: str, job_id: str, now: datetime) -> JobView:
@@ -307,7 +261,7 @@ async def read_errors(
     async for first, part in read_parts(ledger, tenant_id, job_id, head, after + 1):
         is_known = True
         numbers = [first + place for place, letter in enumerate(part.lines) if letter in failed]
-        ids_left = [_error_id(tenant_id, job_id, number) for number in numbers if number > after]
+        ids_left = [error_id(tenant_id, job_id, number) for number in numbers if number > after]
         while ids_left:
             ids, ids_left = ids_left[:ERRORS_AT_ONCE], ids_left[ERRORS_AT_ONCE:]
             kept = await errors.read(ids)
@@ -375,31 +329,3 @@ def _fresh(event: Any, project_id: str = "") -> JobPart:
 
 def _part_of(line: int) -> int:
     return line // LINES_PER_PART
-
-
-def _error_id(tenant_id: str, job_id: str, line: int) -> str:
-    return f"{tenant_id}/{job_id}#{line}"
-
-
-def _error(event: LineFinished) -> Body:
-    """Return what is kept of a line that failed; as text, for a client's numbers and keys may be none of BSON's."""
-    known = event.model_dump(mode="json", include=set(LineError.model_fields) - {"source"})
-    content = {
-        "tenant_id": event.tenant_id,
-        "sample_id": event.sample_id,
-        "error": orjson.dumps(known | {"source": _read(getattr(event, "source", None))}).decode(),
-    }
-    return Body(ERRORS, _error_id(event.tenant_id, event.job_id, event.line), content)
-
-
-def _read(source: str | None) -> Any:
-    """Return the line as the object that it is, so that it can be corrected in place; else as its text.
-
-    A line with integers that would be rounded stays text, for sent again it has to be refused again.
-    """
-    try:
-        found = None if source is None else read_json(source)
-        orjson.dumps(found)
-    except (orjson.JSONDecodeError, TypeError):
-        return source
-    return found if isinstance(found, dict) else source

@@ -11,7 +11,7 @@ import bson
 from pydantic import BaseModel
 
 from shared.events import Event, decode, encode
-from shared.jobs import ERRORS
+from shared.job_errors import ERRORS
 from shared.ledger import Body, Delivery, LedgerStore, Position, Step, StepFunction
 from shared.packing import Document
 

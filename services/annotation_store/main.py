@@ -26,7 +26,8 @@ from services.annotation_store.reading import Reader
 from services.annotation_store.settings import AnnotationStoreSettings
 from services.annotation_store.vocabulary import CatalogVocabulary
 from shared.clock import utc_now
-from shared.jobs import REMEMBERED_EVENTS, JobPart, MongoJobErrors
+from shared.job_errors import MongoJobErrors
+from shared.jobs import REMEMBERED_EVENTS, JobPart
 from shared.service import Service
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from services.annotation_store.domain.migration import MigrationJob
 from shared.clock import Clock, utc_now
 from shared.errors import NotFoundError
-from shared.jobs import JobErrors, JobPart, JobView, LineError, read_errors, read_job
+from shared.job_errors import JobErrors, LineError
+from shared.jobs import JobPart, JobView, read_errors, read_job
 from shared.ledger import Ledger
 from shared.security import MANAGERS, READERS, Principal
 

@@ -17,8 +17,9 @@ from services.feedback.views import (
     model_errors_view,
 )
 from shared.errors import InvalidBodyError, NotFoundError
+from shared.job_errors import JobErrors
 from shared.job_routes import add_job_routes
-from shared.jobs import JobErrors, JobPart
+from shared.jobs import JobPart
 from shared.labels.faults import Fault
 from shared.ledger import Ledger
 from shared.security import READERS, Principal

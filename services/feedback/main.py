@@ -9,7 +9,8 @@ from services.feedback.domain.model_tally import FindingPolicy, ModelTally
 from services.feedback.domain.predicted_sample import PredictedSample, after_erasure
 from services.feedback.handlers import create_routes
 from services.feedback.settings import FeedbackSettings
-from shared.jobs import REMEMBERED_EVENTS, JobPart, MongoJobErrors
+from shared.job_errors import MongoJobErrors
+from shared.jobs import REMEMBERED_EVENTS, JobPart
 from shared.service import Service
 
 

@@ -14,8 +14,9 @@ from services.ingest.domain.upload import Upload
 from shared.catalog import Catalog
 from shared.errors import GoneError, NotFoundError
 from shared.events.resemblance import NearDuplicate
+from shared.job_errors import JobErrors
 from shared.job_routes import add_job_routes
-from shared.jobs import JobErrors, JobPart, JobView
+from shared.jobs import JobPart, JobView
 from shared.labels.facts import AssetFacts
 from shared.labels.faults import Fault
 from shared.labels.pii.model import PiiFinding

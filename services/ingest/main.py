@@ -33,7 +33,8 @@ from services.ingest.settings import IngestSettings
 from services.ingest.sweep import Sweep
 from shared.clock import utc_now
 from shared.events.uploads import MediaUploaded
-from shared.jobs import REMEMBERED_EVENTS, JobPart, MongoJobErrors
+from shared.job_errors import MongoJobErrors
+from shared.jobs import REMEMBERED_EVENTS, JobPart
 from shared.service import Service
 
 FETCHES_AT_ONCE = 8

@@ -10,7 +10,8 @@ from pymongo import DeleteOne, UpdateOne
 from services.ingest.imports.noticing import Followed, Notice
 from services.ingest.imports.prefixes import Told
 from shared.erasure import Erased
-from shared.jobs import JobPart, MongoJobErrors
+from shared.job_errors import MongoJobErrors
+from shared.jobs import JobPart
 from shared.media import Media, sample_prefixes
 from shared.mongo import Database
 

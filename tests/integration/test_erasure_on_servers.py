@@ -23,7 +23,8 @@ from services.versioning.store import MongoVersioningStore
 from shared.clock import to_ms
 from shared.erasure import Erased, MongoErasures
 from shared.events.resemblance import ImageMet, NearDuplicate
-from shared.jobs import JobPart, MongoJobErrors, on_line_finished, part_key
+from shared.job_errors import MongoJobErrors
+from shared.jobs import JobPart, on_line_finished, part_key
 from shared.ledger import Ledger
 from shared.media import Media
 from shared.mongo import Database, MongoLedgerStore

@@ -22,7 +22,8 @@ from shared.errors import NotFoundError
 from shared.events import Event
 from shared.events.imports import ImportContinued, ImportLineFinished, ImportReceived, ImportRested
 from shared.events.samples import SampleSubmitted
-from shared.jobs import REMEMBERED_EVENTS, JobPart, JobView, LineError, read_errors, read_job, read_lines
+from shared.job_errors import LineError
+from shared.jobs import REMEMBERED_EVENTS, JobPart, JobView, read_errors, read_job, read_lines
 from shared.ledger import Ledger
 from shared.media import Media, StoredObject
 from tests.builders import MORNING, TENANT, a_catalog
