@@ -56,6 +56,17 @@ class Entry(Generic[S]):
         """Return the entry of a document that does not exist."""
         return cls(id_, 0, None, {}, [], [], [])
 
+    @classmethod
+    def presumed(cls, id_: str) -> Entry[S]:
+        """Return the entry of a document that nobody has looked for, and that most probably does not exist."""
+        return cls(id_, 0, None, {}, [], [], [], is_fresh=False)
+
+    @property
+    def writes_apart(self) -> bool:
+        """Whether large values would be written before the document, which may be there, and even be a tombstone."""
+        emitted = [packed for kept in self.outbox for part in ("events", "refused") for packed in kept[part]]
+        return bool(self.bodies) or any(packing.is_large(packed) for packed in [*emitted, *self.pending])
+
     def to_document(self, committed: Mapping[str, int], remembers: int) -> Document:
         """Return the document to write: of the next revision, without what no redelivery can ask for."""
         self.outbox = [kept for kept in self.outbox if kept["offset"] >= committed.get(kept["lane"], 0)]

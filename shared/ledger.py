@@ -7,7 +7,8 @@ doubles nothing: the redelivery changes nothing and announces again, under the s
 
 The documents that were written last are remembered, so that the next event of the same aggregate is applied without
 reading it. What is remembered may be outdated, for other replicas write too; the guard of the write tells, and then it
-is read. A reader of states (``read``) always asks the store.
+is read. In the same way, what an event nearly always begins is taken for not there, and not looked for. A reader of
+states (``read``) always asks the store.
 
 Source: the transactional outbox and the idempotent receiver (Hohpe and Woolf, 2003), with optimistic concurrency.
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, Protocol
 
@@ -55,6 +56,8 @@ SEEN_EVENTS = 100
 """How many event ids a document remembers unless its ledger says else: a producer's duplicate comes soon, or not at all."""
 MAX_ROUNDS = 100
 """How often a fold is tried against other writers of the same document before it gives up."""
+MISSES = 0.1
+"""So many of those taken for new may have been there; with more, they are looked for again before they are written."""
 REMEMBERED = 1000
 """How many documents a ledger remembers: those that get their next event soon, not a large project."""
 
@@ -96,6 +99,11 @@ class Saved(NamedTuple, Generic[S]):
 
 
 Publish = Callable[[Sequence[Event]], Awaitable[None]]
+
+
+def begins_nothing(_event: Event) -> bool:
+    """Let every aggregate be looked for."""
+    return False
 
 
 def says_nothing(_event: Event) -> Sequence[Event]:
@@ -140,6 +148,8 @@ class Ledger(Generic[S]):
         self._in_thread = in_thread
         self._remembers = remembers
         self._recent: OrderedDict[str, Entry[S]] = OrderedDict()
+        self._expects_new = True
+        """Whether what is begun was not there, most times, when it was written or looked for last."""
         self._strays: dict[str, set[str]] = {}
         """By document: large events that were kept for a write which lost its guard."""
 
@@ -149,6 +159,8 @@ class Ledger(Generic[S]):
         step: StepFunction[S, Any],
         key: Callable[[Any], str],
         committed: Mapping[str, int] = MappingProxyType({}),
+        *,
+        begins: Callable[[Any], bool] = begins_nothing,
     ) -> list[DeadLetter]:
         """Apply a batch, write it, and announce what follows from it.
 
@@ -157,6 +169,7 @@ class Ledger(Generic[S]):
             step: ``(state, event) -> Step``; pure. A LabelmeshError that it raises sets that event aside.
             key: The id of the aggregate that an event changes.
             committed: Per lane, the offset below which nothing is redelivered; older outbox entries are dropped.
+            begins: Whether an event is nearly always the first of its aggregate.
 
         Returns:
             The events that no retry can help. Everything else is applied and announced.
@@ -169,17 +182,23 @@ class Ledger(Generic[S]):
             todo.setdefault(key(delivery.event), []).append(delivery)
         applied: dict[str, Entry[S]] = {}
         dead: dict[str, list[DeadLetter]] = {}
+        begun = {id_ for id_, some in todo.items() if begins(some[0].event)} - self._recent.keys()
         for attempt in range(MAX_ROUNDS):
-            entries = await self._load(todo)
+            presumed = begun if attempt == 0 and self._expects_new else set()
+            entries = await self._load(todo, presumed)
+            there = {id_ for id_ in todo if entries[id_].revision}
             if self._in_thread:
                 refused = await asyncio.to_thread(apply_each, entries, todo, step, self._after_erasure)
             else:
                 refused = apply_each(entries, todo, step, self._after_erasure)
             # What is remembered may be outdated. A write finds out by its guard; a refusal writes nothing, so ask again.
             doubtful = {id_ for id_, letters in refused.items() if letters and not entries[id_].is_fresh}
+            doubtful |= {id_ for id_ in presumed if entries[id_].writes_apart}
             lost = doubtful | await self._save(
                 [entry for id_, entry in entries.items() if id_ not in doubtful], committed
             )
+            if attempt == 0 and begun:
+                self._expects_new = len(begun & (lost if presumed else there)) <= MISSES * len(begun)
             dead |= refused
             applied |= {id_: entry for id_, entry in entries.items() if id_ not in lost}
             todo = {lost_id: todo[lost_id] for lost_id in lost}
@@ -208,8 +227,11 @@ class Ledger(Generic[S]):
         if not packing.references(document):
             self._keep(Entry.of(document, state, frozenset()))
 
-    async def _load(self, todo: Mapping[str, Sequence[Delivery]]) -> dict[str, Entry[S]]:
+    async def _load(
+        self, todo: Mapping[str, Sequence[Delivery]], presumed: Collection[str]
+    ) -> dict[str, Entry[S]]:
         known = {id_: entry for id_ in todo if (entry := self._recent.pop(id_, None)) is not None}
+        known |= {id_: Entry.presumed(id_) for id_ in presumed}
         unknown = [id_ for id_ in todo if id_ not in known]
         return known | await self._read(unknown, todo) if unknown else known
 

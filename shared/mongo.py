@@ -113,7 +113,8 @@ async def _insert_missing(collection: Collection, documents: Sequence[Document])
 async def write_guarded(collection: Collection, documents: Sequence[Document]) -> set[str]:
     """Write each document whose stored revision is one below its own (absent counts as 0).
 
-    The guarded upsert makes a lost guard a duplicate key at the write's own index, so that the losers are known.
+    The guarded upsert makes a lost guard a duplicate key at the write's own index, so that the losers are known. What is
+    new is inserted, which says the same and costs server and driver less.
 
     Returns:
         The ids of the documents whose guard failed; they were not written.
@@ -122,8 +123,11 @@ async def write_guarded(collection: Collection, documents: Sequence[Document]) -
         UnstorableError: One of the documents is more than the database takes; which of the others were written is
             unknown.
     """
-    writes = [
-        ReplaceOne({"_id": each["_id"], "revision": each["revision"] - 1}, each, upsert=True) for each in documents
+    writes: list[InsertOne[Document] | ReplaceOne[Document]] = [
+        InsertOne(each)
+        if each["revision"] == 1
+        else ReplaceOne({"_id": each["_id"], "revision": each["revision"] - 1}, each, upsert=True)
+        for each in documents
     ]
     try:
         if writes:

@@ -31,7 +31,7 @@ def pack(event: Event) -> Document:
         for name, usual in _beside_body(type(event))
         if (value := getattr(event, name)) != usual
     }
-    return {"type": event.name(), "body": event.model_dump_json(), "beside": beside}
+    return {"type": event.name(), "body": event.json_body.decode(), "beside": beside}
 
 
 def unpack(packed: Document) -> Event:
@@ -44,13 +44,18 @@ def type_of(packed: Document) -> type[Event]:
     return _TYPES[packed["type"]]
 
 
+def is_large(packed: Document) -> bool:
+    """Return whether the body of a packed event is to be kept apart, or is already."""
+    return "body_at" in packed or len(packed["body"]) > LARGE_BYTES
+
+
 def lighten(document: Document) -> tuple[Document, dict[str, str]]:
     """Return the document with references in the place of large bodies, and those bodies by their ids.
 
     An id belongs to one revision, so that who removes a body never removes another's; and it holds the body's hash,
     for after a crash the same revision may be made anew with another content.
     """
-    if not any(len(each.get("body", "")) > LARGE_BYTES or "body_at" in each for each in _packed_in(document)):
+    if not any(is_large(each) for each in _packed_in(document)):
         return document, {}
     apart: dict[str, str] = {}
 

@@ -20,6 +20,8 @@ class Route:
     key: Callable[[Any], str]
     enrich: Callable[[Sequence[Any]], Awaitable[Sequence[Event]]] | None = None
     """Looks things up before the fold, which is pure: same events, with more known of them."""
+    begins: bool = False
+    """The event is nearly always the first of its aggregate, which therefore is not looked for before it is written."""
 
     async def apply(self, deliveries: Sequence[Delivery], committed: Mapping[str, int]) -> list[DeadLetter]:
         """Fold the deliveries and return the events that no retry can help."""
@@ -88,6 +90,7 @@ async def apply_together(
         lambda state, event: by_type[type(event)].step(state, event),
         lambda event: by_type[type(event)].key(event),
         committed,
+        begins=lambda event: by_type[type(event)].begins,
     )
 
 

@@ -59,6 +59,11 @@ def count(state: Counted | None, event: Event) -> Step[Counted]:
     return Step(state.model_copy(update={"answers": (*state.answers, event.event_id)}), [passed_on], [body])
 
 
+def begins(event: Event) -> bool:
+    """A sample is ingested first, most times."""
+    return isinstance(event, SampleIngested)
+
+
 @dataclass(frozen=True)
 class Fact:
     """One record of a history, small enough to shrink: the same fact twice is a producer's duplicate."""
@@ -161,7 +166,7 @@ class World:
         while unread := [lane for lane in sorted(self.log) if position.get(lane, 0) < len(self.log[lane])]:
             turn = next(turns)
             batch = self._read(position, unread, turn)
-            for letter in await ledger.fold(batch, count, key, known_commits):
+            for letter in await ledger.fold(batch, count, key, known_commits, begins=begins):
                 fuse.burn("before a burial")
                 self.buried.append(letter)
             for delivery in batch:
@@ -183,7 +188,7 @@ class World:
                 return
             turn = next(planned)
             batch = self._read(position, unread, turn)
-            self.buried += await ledgers[serving].fold(batch, count, key, dict(self.committed))
+            self.buried += await ledgers[serving].fold(batch, count, key, dict(self.committed), begins=begins)
             position |= {delivery.position.lane: delivery.position.offset + 1 for delivery in batch}
             self.committed |= position if turn.commits else {}
 

@@ -114,7 +114,7 @@ def create_routes(
         ]
 
     return [
-        Route(SampleSubmitted, samples, on_sample_submitted, sample_key, enrich=prepare),
+        Route(SampleSubmitted, samples, on_sample_submitted, sample_key, enrich=prepare, begins=True),
         Route(MediaUploaded, uploads, on_media_uploaded, upload_key),
         Route(UploadAwaited, uploads, on_upload_awaited, upload_key),
         Route(UploadRefused, uploads, on_upload_refused, upload_key),

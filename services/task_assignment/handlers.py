@@ -89,7 +89,7 @@ def create_sample_routes(
 
     return [
         Route(SampleErased, samples, on_sample_erased, erased_key),
-        Route(SampleIngested, samples, on_sample_ingested, sample_key),
+        Route(SampleIngested, samples, on_sample_ingested, sample_key, begins=True),
         Route(SampleRejected, samples, on_sample_rejected, sample_key),
         Route(ReplacementProposed, samples, on_replacement_proposed, sample_key),
         Route(AnnotationSubmitted, samples, on_submitted, sample_key),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
@@ -47,6 +48,17 @@ class Event(BaseModel):
 
     void: bool = Field(False, exclude=True)
     """Its reader has found that nothing is to come of it; it is passed over."""
+
+    @cached_property
+    def json_body(self) -> bytes:
+        """The event as JSON, as it stands in a record; made once, for an event is also kept until it is announced."""
+        return self.model_dump_json().encode()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, some fields of which may differ."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("json_body", None)
+        return copied
 
     @property
     def key(self) -> str:
@@ -106,7 +118,7 @@ def encode(event: Event, source: str) -> tuple[bytes, Headers]:
     ]
     if event.traceparent:
         headers.append(("traceparent", event.traceparent.encode()))
-    return event.model_dump_json().encode(), headers
+    return event.json_body, headers
 
 
 def decode(
@@ -142,4 +154,6 @@ def decode(
     except ValidationError as error:
         raise UndecodableEventError(f"The record is no {name}: {error.errors(include_url=False)}") from error
     trace = found.get("traceparent", b"").decode("ascii", "replace")
-    return event.model_copy(update={"appended_at_ms": appended_at_ms, "traceparent": trace, **place})
+    # Put in, for nobody else has the event yet; a copy takes as long as the reading.
+    event.__dict__.update(appended_at_ms=appended_at_ms, traceparent=trace, **place)
+    return event
