@@ -67,7 +67,7 @@ class Entry(Generic[S]):
         emitted = [packed for kept in self.outbox for part in ("events", "refused") for packed in kept[part]]
         return bool(self.bodies) or any(packing.is_large(packed) for packed in [*emitted, *self.pending])
 
-    def to_document(self, committed: Mapping[str, int], remembers: int) -> Document:
+    def to_document(self, committed: Mapping[str, int], remembers: int, *, without_none: bool = False) -> Document:
         """Return the document to write: of the next revision, without what no redelivery can ask for."""
         self.outbox = [kept for kept in self.outbox if kept["offset"] >= committed.get(kept["lane"], 0)]
         self.seen = self.seen[-remembers:]
@@ -75,7 +75,7 @@ class Entry(Generic[S]):
             "_id": self.id,
             "revision": self.revision + 1,
             "tenant_id": self.tenant_id,
-            "state": None if self.state is None else self.state.model_dump(mode="json"),
+            "state": None if self.state is None else self.state.model_dump(mode="json", exclude_none=without_none),
             "lanes": self.lanes,
             "seen": self.seen,
             "outbox": self.outbox,

@@ -125,6 +125,7 @@ class Ledger(Generic[S]):
         remembers: int = SEEN_EVENTS,
         after_erasure: Callable[[Any], Sequence[Event]] = says_nothing,
         is_large: Callable[[S], bool] | None = None,
+        without_none: bool = False,
     ) -> None:
         """Make a ledger.
 
@@ -138,7 +139,9 @@ class Ledger(Generic[S]):
                 more of them than this about one aggregate would count twice, so hot aggregates remember more.
             after_erasure: What is told of an event that comes for an erased aggregate, and changes nothing.
             is_large: Whether a state takes so much memory that its document is not remembered; none does by default.
+            without_none: Leave out of documents what is None in a state; each of these fields has to be so by default.
         """
+        self._without_none = without_none
         self._is_large = is_large
         self._after_erasure = after_erasure
         self._store = store
@@ -266,7 +269,10 @@ class Ledger(Generic[S]):
         bodies = [body for entry in changed for body in entry.bodies]
         if bodies:
             await self._store.put_bodies(bodies)
-        lightened = [packing.lighten(entry.to_document(committed, self._remembers)) for entry in changed]
+        documents = (
+            entry.to_document(committed, self._remembers, without_none=self._without_none) for entry in changed
+        )
+        lightened = [packing.lighten(document) for document in documents]
         if texts := {at: text for _, apart in lightened for at, text in apart.items()}:
             await self._store.put_apart(texts)
         lost = await self._store.replace([document for document, _ in lightened])

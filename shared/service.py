@@ -107,6 +107,7 @@ class Service:
         remembers: int = SEEN_EVENTS,
         after_erasure: Callable[[Any], Sequence[Event]] | None = None,
         is_large: Callable[[S], bool] | None = None,
+        without_none: bool = False,
     ) -> Ledger[S]:
         """Return the ledger of one collection of this service's database; see ``Ledger``."""
         store = MongoLedgerStore(self.database, collection)
@@ -119,6 +120,7 @@ class Service:
             remembers=remembers,
             after_erasure=after_erasure or says_nothing,
             is_large=is_large,
+            without_none=without_none,
         )
 
     def consume(

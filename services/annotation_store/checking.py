@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
 from services.annotation_store.domain.label import SampleLabel
 from services.annotation_store.domain.recheck import PAGE
 from services.annotation_store.store import AnnotationQueries
@@ -41,8 +43,8 @@ class Checker:
         """Return the events with what the rules of the newest version say of the label that stands now."""
         keys = [f"{event.tenant_id}/{event.sample_id}" for event in events]
         labels = await self._labels.read(sorted(set(keys)))
-        known = {key: label for key, label in labels.items() if label.revisions and label.facts}
-        bodies = [id_ for label in known.values() for id_ in (label.revisions[-1].body, label.facts)]
+        known = {key: label for key, label in labels.items() if label.revisions and (label.facts or label.short_facts)}
+        bodies = [id_ for label in known.values() for id_ in (label.revisions[-1].body, label.facts) if id_]
         contents = await self._queries.fields_of(bodies) if bodies else {}
         return await asyncio.to_thread(
             lambda: [
@@ -53,7 +55,8 @@ class Checker:
 
     def _said(self, event: LabelCheckRequested, label: SampleLabel, contents: dict[str, dict[str, Any]]) -> RulesSaid:
         version = self._catalog.latest(event.tenant_id, event.project_id)
-        newest, sample = label.revisions[-1], contents[label.facts]
+        newest = label.revisions[-1]
+        sample = contents[label.facts] if label.facts else orjson.loads(label.short_facts)
         verdicts = evaluate_rules(
             version.spec,
             {slot: AssetFacts.model_validate(facts) for slot, facts in sample["assets"].items()},

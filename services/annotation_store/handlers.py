@@ -133,7 +133,7 @@ def create_routes(
         Route(ReviewCounted, reviews, on_review_counted, review_key, enrich=without_erased),
         Route(ReviewVoided, reviews, on_review_voided, review_key, enrich=without_erased),
         Route(AnnotationSurplus, surplus, on_annotation_surplus, surplus_key, enrich=without_erased),
-        Route(SampleIngested, labels, on_sample_ingested, sample_key),
+        Route(SampleIngested, labels, on_sample_ingested, sample_key, begins=True),
         Route(LabelFinalized, labels, record_label, sample_key),
         Route(LabelMigrationDue, labels, migrate_label, sample_key, enrich=scan.read_fields),
         Reaction(SampleIngested, barriers.on_sample_ingested),

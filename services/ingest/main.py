@@ -45,7 +45,9 @@ WATCH_EVERY = timedelta(minutes=5)
 def create_service(settings: IngestSettings) -> Service:
     """Return the service, wired and not yet started."""
     service = Service("ingest", settings, settings.ingest_port)
-    samples = service.ledger(store.SAMPLES, Sample, after_erasure=after_erasure, is_large=is_large)
+    samples = service.ledger(
+        store.SAMPLES, Sample, after_erasure=after_erasure, is_large=is_large, without_none=True
+    )
     uploads = service.ledger(store.UPLOADS, Upload)
     jobs = service.ledger(store.JOBS, JobPart, remembers=REMEMBERED_EVENTS)
     pool = ProbePool(workers=settings.ingest_probe_workers, time_limit=timedelta(seconds=settings.ingest_probe_seconds))

@@ -36,7 +36,7 @@ def create_service(settings: TaskAssignmentSettings, clock: Clock = utc_now) -> 
     """Return the service, wired and not yet started; the clock may be off, for the broker's alone decides."""
     service = Service("task_assignment", settings, settings.task_assignment_port, linger_ms=0)
     board = Board()
-    samples = service.ledger(stored.SAMPLES, SampleTasks, on_saved=board.put_saved)
+    samples = service.ledger(stored.SAMPLES, SampleTasks, on_saved=board.put_saved, without_none=True)
     store = stored.Store(service.database, samples.learn)
     keeper = Keeper(store, board, service.producer, clock, address=settings.task_assignment_url)
     escalation = Escalation(service.catalog)

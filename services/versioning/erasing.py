@@ -36,7 +36,7 @@ class HeldSamples:
         async for dataset in self._datasets(event.tenant_id, row.project_id):
             revision = row.at_cut({int(partition): offset for partition, offset in dataset.barriers.items()})
             chosen = DatasetFilter.model_validate(dataset.filter)
-            assets = bodies.get(row.assets_body or "", {})
+            assets = row.assets_in(bodies)
             if revision is not None and dataset_row(row, revision, bodies[revision.body], assets, chosen) is not None:
                 found.append(dataset.dataset_id)
         return found

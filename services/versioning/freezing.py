@@ -144,14 +144,14 @@ class Freezer:
 
     async def _at_cut(self, event: DatasetReady, rows: Sequence[LabelRow], chosen: DatasetFilter) -> list[DatasetRow]:
         at_cut = [(row, revision) for row in rows if (revision := row.at_cut(event.barriers)) is not None]
-        missing = [row.sample_id for row, _ in at_cut if row.assets_body is None]
+        missing = [row.sample_id for row, _ in at_cut if not row.knows_assets]
         if missing and self._clock() < from_ms(event.appended_at_ms) + self._patience:
             raise FactsNotThereError(f"The assets of {len(missing)} samples ({missing[0]}, ...) are not known yet.")
         ids = [revision.body for _, revision in at_cut]
         bodies = await self._store.bodies([*ids, *(row.assets_body for row, _ in at_cut if row.assets_body)])
         made = await asyncio.to_thread(
             lambda: [
-                dataset_row(row, revision, bodies[revision.body], bodies.get(row.assets_body or "", {}), chosen)
+                dataset_row(row, revision, bodies[revision.body], row.assets_in(bodies), chosen)
                 for row, revision in at_cut
             ]
         )

@@ -101,7 +101,7 @@ def create_routes(
         Route(ProjectRebindRequested, projects, rebind_project, project_key),
         Route(TaxonomyPublished, taxonomies, taxonomy.publish, taxonomy_key),
         Route(TaxonomyChangeRequested, taxonomies, taxonomy.change, taxonomy_key, enrich=bound.find),
-        Route(SampleIngested, rows, label_row.ingest, sample_key),
+        Route(SampleIngested, rows, label_row.ingest, sample_key, begins=True),
         Route(LabelRecorded, rows, label_row.record, sample_key),
         Route(DatasetRequested, jobs, on_dataset_requested, job_key),
         Route(LabelBarrier, jobs, datasets_domain.pass_barrier, barrier_key),

@@ -43,6 +43,7 @@ class SampleSubmitted(Event):
     topic: ClassVar[str] = "sample.submitted.v1"
     producers: ClassVar[frozenset[str]] = frozenset({"gateway", "ingest"})
     consumers: ClassVar[frozenset[str]] = frozenset({"ingest"})
+    leaves_out_none: ClassVar[bool] = True
 
     sample_id: str
     project_id: str
@@ -63,7 +64,7 @@ class SampleSubmitted(Event):
     line: int | None = None
     is_cancelled: bool = Field(False, exclude=True)
     """Whether its import was cancelled before it was read; added by ingest as it reads, never on the wire."""
-    languages: dict[str, tuple[str | None, float | None]] = Field({}, exclude=True)
+    languages: dict[str, tuple[str | None, float | None]] = Field(default_factory=dict, exclude=True)
     """By slot: the language that its text seems to be in, and how sure that is; added by ingest as it reads."""
 
 
@@ -73,6 +74,7 @@ class SampleIngested(Event):
     topic: ClassVar[str] = "sample.ingested.v1"
     producers: ClassVar[frozenset[str]] = frozenset({"ingest"})
     consumers: ClassVar[frozenset[str]] = frozenset({"task_assignment", "annotation_store", "versioning"})
+    leaves_out_none: ClassVar[bool] = True
 
     sample_id: str
     project_id: str

@@ -80,7 +80,7 @@ class OriginalFile(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    object: str | None
+    object: str | None = None
     """``bucket/key``; None where the project has it removed."""
     version: str | None = None
     size: int | None = None

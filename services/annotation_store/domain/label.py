@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -23,10 +23,13 @@ from shared.events.annotations import (
 )
 from shared.events.quality import LabelFinalized
 from shared.events.samples import SampleIngested
-from shared.labels.canonical import content_hash
+from shared.labels.canonical import canonical_json, content_hash
 from shared.labels.faults import Fault
 from shared.labels.taxonomy.migrating import migrate, used_labels
 from shared.ledger import Body, Step, wait
+
+
+SHORT_CHARS: Final = 4096
 
 
 class LabelRevision(BaseModel):
@@ -54,7 +57,10 @@ class SampleLabel(BaseModel):
     language: str | None = None
     revisions: tuple[LabelRevision, ...] = ()
     facts: str = ""
-    """The id of the document that holds the facts of the sample's assets and its metadata, which rules look at."""
+    """The id of the document that holds the facts of the sample's assets and its metadata, which rules look at; empty
+    where they are short."""
+    short_facts: str = ""
+    """The same as JSON where it is short: most are, and a document of their own would cost as much as this one."""
     said: RulesSaid | None = None
     """What the rules said when they were asked last."""
     lookups: tuple[str, ...] = ()
@@ -169,11 +175,19 @@ class Recording:
 def on_sample_ingested(label: SampleLabel | None, event: SampleIngested) -> Step[SampleLabel]:
     """Keep the names that a recorded label carries. Told again, it says the same."""
     assets = {slot: facts.model_dump(mode="json", exclude_none=True) for slot, facts in event.assets.items()}
-    facts = body_of(event.tenant_id, event.sample_id, {"assets": assets, "metadata": event.metadata})
-    names = {"external_id": event.external_id, "language": event.language, "facts": facts.id}
+    facts = {"assets": assets, "metadata": event.metadata}
+    short, bodies = canonical_json(facts).decode(), []
+    if len(short) > SHORT_CHARS:
+        short, bodies = "", [body_of(event.tenant_id, event.sample_id, facts)]
+    names = {
+        "external_id": event.external_id,
+        "language": event.language,
+        "facts": "".join(body.id for body in bodies),
+        "short_facts": short,
+    }
     if label is None:
-        return Step(SampleLabel(sample_id=event.sample_id, project_id=event.project_id, **names), bodies=[facts])
-    return Step(label.model_copy(update=names), bodies=[facts])
+        return Step(SampleLabel(sample_id=event.sample_id, project_id=event.project_id, **names), bodies=bodies)
+    return Step(label.model_copy(update=names), bodies=bodies)
 
 
 def on_label_finalized(label: SampleLabel | None, event: LabelFinalized, known: Vocabulary) -> Step[SampleLabel]:

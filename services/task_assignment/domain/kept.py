@@ -135,7 +135,8 @@ def fresh_of_state(state: Mapping[str, Any]) -> Fresh | None:
         return None
     due_ms = state.get("due_ms", 0)  # a document may be older than due dates
     due_ms = resolved(due_ms, due_ms - state["created_ms"]) if due_ms else 0
-    return Fresh(state["project_version"], state["language"], state["priority"], task["stage"], tuple(slots), due_ms)
+    language = state.get("language")  # what is None is not written
+    return Fresh(state["project_version"], language, state["priority"], task["stage"], tuple(slots), due_ms)
 
 
 def made_of(brief: Brief, order: int, id_: str, key: str) -> SampleTasks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from pydantic import BaseModel, ConfigDict
@@ -19,6 +19,9 @@ from shared.ledger import Body, Step
 
 BODIES = "label_bodies"
 """Collection of the large values: fields with provenance, and the facts of assets."""
+
+
+SHORT_CHARS: Final = 4096
 
 
 class Revision(BaseModel):
@@ -45,8 +48,25 @@ class LabelRow(BaseModel):
     external_id: str
     language: str | None = None
     assets_body: str | None = None
-    """Id of the document that holds the facts of the sample's assets; None until ingest has told of it."""
+    """Id of the document that holds the facts of the sample's assets, where they are long."""
+    short_assets: str | None = None
+    """The facts as JSON where they are short: most are, and a document of their own would cost as much as this one."""
     revisions: tuple[Revision, ...] = ()
+
+    @property
+    def knows_assets(self) -> bool:
+        """Whether ingest has told of the sample's assets."""
+        return self.assets_body is not None or self.short_assets is not None
+
+    def assets_in(self, bodies: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the facts of the assets by slot, empty where they are not known.
+
+        Args:
+            bodies: Large values by id, with that of ``assets_body``.
+        """
+        if self.short_assets is not None:
+            return dict(orjson.loads(self.short_assets))
+        return dict(bodies.get(self.assets_body or "", {}))
 
     def at_cut(self, barriers: Mapping[int, int]) -> Revision | None:
         """Return the newest revision before the cut, None where all came after it.
@@ -113,8 +133,14 @@ def ingest(row: LabelRow | None, event: SampleIngested) -> Step[LabelRow]:
     row = row or LabelRow(sample_id=event.sample_id, project_id=event.project_id, external_id=event.external_id)
     body_id = f"{event.tenant_id}/{event.sample_id}/{event.event_id}"
     assets = {slot: facts.model_dump(mode="json", exclude_none=True) for slot, facts in event.assets.items()}
-    row = row.model_copy(update={"assets_body": body_id, "language": event.language or row.language})
-    return Step(row, bodies=[_body(body_id, assets)])
+    body = _body(body_id, assets)
+    is_short = len(body.content["json"]) <= SHORT_CHARS
+    told = {
+        "assets_body": None if is_short else body_id,
+        "short_assets": body.content["json"] if is_short else None,
+        "language": event.language or row.language,
+    }
+    return Step(row.model_copy(update=told), bodies=[] if is_short else [body])
 
 
 def erase(_row: LabelRow | None, event: SampleErased) -> Step[LabelRow]:
