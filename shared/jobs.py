@@ -36,8 +36,8 @@ PARTS_AT_ONCE: Final = 100
 REMEMBERED_EVENTS: Final = 1
 """A part knows its lines itself, so it need not remember the events that told of them."""
 
-_OPEN: Final = "."
-_LETTERS: Final[Mapping[str, str]] = {
+OPEN: Final = "."
+LETTERS: Final[Mapping[str, str]] = {
     "created": "c",
     "unchanged": "u",
     "replaced": "r",
@@ -50,7 +50,7 @@ _LETTERS: Final[Mapping[str, str]] = {
     "restored": "b",
     "left": "p",
 }
-_OUTCOMES: Final[Mapping[str, str]] = {letter: outcome for outcome, letter in _LETTERS.items()}
+_OUTCOMES: Final[Mapping[str, str]] = {letter: outcome for outcome, letter in LETTERS.items()}
 FAILED: Final[frozenset[str]] = frozenset({"rejected", "conflict", "erased", "left"})
 """Outcomes of lines that can be corrected and sent again, so they are kept."""
 
@@ -134,12 +134,12 @@ def part_key(event: LineFinished) -> str:
 
 def on_requested(part: JobPart | None, event: ImportRequested) -> Step[JobPart]:
     """Let the job be known before its first line is read."""
-    return Step(part or _fresh(event, event.project_id))
+    return Step(part or new_part(event, event.project_id))
 
 
 def on_received(part: JobPart | None, event: Received) -> Step[JobPart]:
     """Note how many lines the job has. What is told first stays."""
-    head = part or _fresh(event, event.project_id)
+    head = part or new_part(event, event.project_id)
     if head.total is not None and head.follow is None:
         return Step(head)
     changes = {
@@ -155,7 +155,7 @@ def on_received(part: JobPart | None, event: Received) -> Step[JobPart]:
 
 def on_rested(part: JobPart | None, event: ImportRested) -> Step[JobPart]:
     """Note how many lines there are by now, and when the prefix is listed again. What is told late changes nothing."""
-    head = part or _fresh(event, event.project_id)
+    head = part or new_part(event, event.project_id)
     known = head.follow
     if known is not None and known.cursor.chunk >= event.cursor.chunk:
         return Step(head)
@@ -177,19 +177,19 @@ def on_rested(part: JobPart | None, event: ImportRested) -> Step[JobPart]:
 
 def on_cancelled(part: JobPart | None, event: ImportCancelled) -> Step[JobPart]:
     """Note that nobody wants the rest; what was read before stays."""
-    head = part or _fresh(event, event.project_id)
+    head = part or new_part(event, event.project_id)
     return Step(head.model_copy(update={"is_cancelled": True}))
 
 
 def on_line_finished(part: JobPart | None, event: LineFinished) -> Step[JobPart]:
     """Count the line's outcome, once."""
-    part = part or _fresh(event)
+    part = part or new_part(event)
     place = event.line % LINES_PER_PART
-    lines = part.lines.ljust(place + 1, _OPEN)
-    if lines[place] != _OPEN:
+    lines = part.lines.ljust(place + 1, OPEN)
+    if lines[place] != OPEN:
         return Step(part)
     changes = {
-        "lines": lines[:place] + _LETTERS[event.outcome] + lines[place + 1 :],
+        "lines": lines[:place] + LETTERS[event.outcome] + lines[place + 1 :],
         "outcomes": part.outcomes | {event.outcome: part.outcomes.get(event.outcome, 0) + 1},
         "started": min(part.started, event.occurred_at),
         "updated": max(part.updated, event.occurred_at),
@@ -257,7 +257,7 @@ async def read_errors(
     """
     head = await read_head(ledger, tenant_id, job_id)
     is_known = head is not None
-    failed = {_LETTERS[outcome] for outcome in FAILED}
+    failed = {LETTERS[outcome] for outcome in FAILED}
     async for first, part in read_parts(ledger, tenant_id, job_id, head, after + 1):
         is_known = True
         numbers = [first + place for place, letter in enumerate(part.lines) if letter in failed]
@@ -279,7 +279,7 @@ async def read_lines(
     head = await read_head(ledger, tenant_id, job_id)
     async for first, part in read_parts(ledger, tenant_id, job_id, head, after + 1):
         for number, letter in enumerate(part.lines, first):
-            if letter != _OPEN and number > after:
+            if letter != OPEN and number > after:
                 yield number, _OUTCOMES[letter]
 
 
@@ -323,7 +323,8 @@ def _result(head: JobPart) -> dict[str, Any] | None:
     }
 
 
-def _fresh(event: Any, project_id: str = "") -> JobPart:
+def new_part(event: Any, project_id: str = "") -> JobPart:
+    """Return the head or part that an event is the first of."""
     return JobPart(job_id=event.job_id, project_id=project_id, started=event.occurred_at, updated=event.occurred_at)
 
 

@@ -25,13 +25,13 @@ from aiokafka.errors import (
     TopicAlreadyExistsError,
     UnknownProducerId,
 )
-from aiokafka.partitioner import murmur2
 from aiokafka.protocol.metadata import MetadataRequest
 
 from shared.errors import LabelmeshError, UnavailableError, UndecodableEventError
 from shared.events import DEAD_LETTER_TOPIC, EVENTS, SAMPLE_TOPICS, Event, Headers, encode
 from shared.ids import new_id
 from shared.media import CLAIM_CHECK_BUCKET, Media
+from shared.murmur import murmur2
 from shared.settings import SharedSettings
 
 log = structlog.get_logger()
@@ -95,7 +95,7 @@ def partition_of(sample_id: str, partitions: int) -> int:
 @lru_cache(maxsize=RECENT_KEYS)
 def _hash_of(key: bytes) -> int:
     """Return Kafka's hash of a key. It is computed in Python, and each of a sample's events asks for the same one."""
-    return int(murmur2(key) & 0x7FFFFFFF)
+    return murmur2(key) & 0x7FFFFFFF
 
 
 def _partitioner(key: bytes | None, all_partitions: Sequence[int], available: Sequence[int]) -> int:

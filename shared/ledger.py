@@ -230,9 +230,7 @@ class Ledger(Generic[S]):
         if not packing.references(document):
             self._keep(Entry.of(document, state, frozenset()))
 
-    async def _load(
-        self, todo: Mapping[str, Sequence[Delivery]], presumed: Collection[str]
-    ) -> dict[str, Entry[S]]:
+    async def _load(self, todo: Mapping[str, Sequence[Delivery]], presumed: Collection[str]) -> dict[str, Entry[S]]:
         known = {id_: entry for id_ in todo if (entry := self._recent.pop(id_, None)) is not None}
         known |= {id_: Entry.presumed(id_) for id_ in presumed}
         unknown = [id_ for id_ in todo if id_ not in known]

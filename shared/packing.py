@@ -108,4 +108,8 @@ def _beside_body(kind: type[Event]) -> tuple[tuple[str, Any], ...]:
 
     Each with its default, which need not be kept.
     """
-    return tuple((name, about.get_default(call_default_factory=True)) for name, about in kind.model_fields.items() if about.exclude)
+    return tuple(
+        (name, about.get_default(call_default_factory=True))
+        for name, about in kind.model_fields.items()
+        if about.exclude
+    )

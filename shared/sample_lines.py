@@ -36,7 +36,9 @@ class SampleBody(BaseModel):
     external_id: str = Field(min_length=1, max_length=300, description="The sample's name in your own system.")
     assets: dict[str, AssetSource] = Field(description="By slot: {upload}, {uri}, {text} or {record}.")
     metadata: dict[str, Any] = Field(default_factory=dict)
-    clocks: dict[str, Clock] = Field(default_factory=dict, description="By slot: where the asset's time stands on the common clock.")
+    clocks: dict[str, Clock] = Field(
+        default_factory=dict, description="By slot: where the asset's time stands on the common clock."
+    )
     language: str | None = Field(None, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", description="BCP 47.")
     predictions: dict[str, Any] | None = Field(None, description="Fields to suggest to annotators; checked as labels.")
     due_at: DueDate | None = Field(

@@ -108,12 +108,20 @@ class Service:
         after_erasure: Callable[[Any], Sequence[Event]] | None = None,
         is_large: Callable[[S], bool] | None = None,
         without_none: bool = False,
+        together: Callable[[Sequence[Event]], Sequence[Event]] | None = None,
     ) -> Ledger[S]:
-        """Return the ledger of one collection of this service's database; see ``Ledger``."""
+        """Return the ledger of one collection of this service's database; see ``Ledger``.
+
+        Where ``together`` is given, it says as fewer events what a batch has to announce.
+        """
         store = MongoLedgerStore(self.database, collection)
+
+        async def announce(events: Sequence[Event]) -> None:
+            await self.producer.publish(events if together is None else together(events))
+
         return Ledger(
             store,
-            self._announce,
+            announce,
             state,
             on_saved=on_saved,
             in_thread=in_thread,
@@ -220,9 +228,6 @@ class Service:
         await self.producer.stop()
         await self.mongo_client.close()
         log.info("stopped")
-
-    async def _announce(self, events: Sequence[Any]) -> None:
-        await self.producer.publish(events)
 
     async def _ping_mongo(self) -> None:
         await self.mongo_client.admin.command("ping")

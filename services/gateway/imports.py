@@ -117,11 +117,11 @@ async def _stream(
     asked: Asked,
 ) -> JobAccepted:
     envelope = context.envelope(caller, request, "import", job_id)
-    limit = context.settings.max_line_bytes
+    limit, wanted = context.settings.max_line_bytes, dict(asked)
     total, last = await write_lines(
         context,
         lines,
-        lambda line: line_event(version, line, envelope, job_id, max_line_bytes=limit, **dict(asked)),
+        lambda line: line_event(version, line, envelope, job_id, max_line_bytes=limit, **wanted),
         is_slow=version.spec.searches_pii,
     )
     received = ImportReceived(**envelope, job_id=job_id, project_id=version.project_id, lines=total, last_line=last)

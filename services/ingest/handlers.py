@@ -38,11 +38,19 @@ from shared.erasure import erased_key
 from shared.errors import NotFoundError
 from shared.events.duplicates import ContentCompared, ContentMet, ContentReleased
 from shared.events.erasure import DatasetAffected, SampleErased, SampleForgotten
-from shared.events.imports import ImportCancelled, ImportLineFinished, ImportReceived, ImportRequested, ImportRested
+from shared.events.imports import (
+    ImportCancelled,
+    ImportLineFinished,
+    ImportLinesFinished,
+    ImportReceived,
+    ImportRequested,
+    ImportRested,
+)
 from shared.events.replacements import ReplacementDecided
 from shared.events.resemblance import ImageLeft, ImageMet, ImageResembled
 from shared.events.samples import SampleSubmitted
 from shared.events.uploads import MediaDropped, MediaUploaded, UploadArrived, UploadAwaited, UploadLapsed, UploadRefused
+from shared.job_lines import lines_key, on_lines_finished
 from shared.jobs import (
     JobPart,
     head_key,
@@ -125,6 +133,7 @@ def create_routes(
         Route(ImportRested, jobs, on_rested, head_key),
         Route(ImportCancelled, jobs, on_cancelled, head_key),
         Route(ImportLineFinished, jobs, on_line_finished, part_key),
+        Route(ImportLinesFinished, jobs, on_lines_finished, lines_key),
     ]
 
 

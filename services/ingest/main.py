@@ -34,6 +34,7 @@ from services.ingest.sweep import Sweep
 from shared.clock import utc_now
 from shared.events.uploads import MediaUploaded
 from shared.job_errors import MongoJobErrors
+from shared.job_lines import told_together
 from shared.jobs import REMEMBERED_EVENTS, JobPart
 from shared.service import Service
 
@@ -46,7 +47,12 @@ def create_service(settings: IngestSettings) -> Service:
     """Return the service, wired and not yet started."""
     service = Service("ingest", settings, settings.ingest_port)
     samples = service.ledger(
-        store.SAMPLES, Sample, after_erasure=after_erasure, is_large=is_large, without_none=True
+        store.SAMPLES,
+        Sample,
+        after_erasure=after_erasure,
+        is_large=is_large,
+        without_none=True,
+        together=told_together,
     )
     uploads = service.ledger(store.UPLOADS, Upload)
     jobs = service.ledger(store.JOBS, JobPart, remembers=REMEMBERED_EVENTS)

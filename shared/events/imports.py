@@ -156,3 +156,18 @@ class ImportLineFinished(Event):
     def without_content(self) -> Self:
         """Return the event without the line that it quotes."""
         return self.model_copy(update={"source": None})
+
+
+class ImportLinesFinished(Event):
+    """Some lines of an import have their outcomes; with none of them anything is wrong."""
+
+    topic: ClassVar[str] = "import.lines_finished.v1"
+    producers: ClassVar[frozenset[str]] = frozenset({"ingest"})
+    consumers: ClassVar[frozenset[str]] = frozenset({"ingest"})
+    key_field: ClassVar[str] = "job_id"
+
+    job_id: str
+    part: int
+    """Which thousand of the import's lines they are of."""
+    lines: dict[LineOutcome, list[int]]
+    """Numbers of lines by outcome."""

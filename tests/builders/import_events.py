@@ -15,6 +15,10 @@ def an_import_rested(**changes: Any) -> imports.ImportRested:
     return an_event(imports.ImportRested, changes, source=source, cursor=imports.ImportCursor(chunk=1, listing=1))
 
 
+def import_lines_finished(**changes: Any) -> imports.ImportLinesFinished:
+    return an_event(imports.ImportLinesFinished, changes, part=0, lines={"created": [1, 2]})
+
+
 def an_import_line_finished(**changes: Any) -> imports.ImportLineFinished:
     return an_event(imports.ImportLineFinished, changes, line=1, outcome="created")
 

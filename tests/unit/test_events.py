@@ -232,7 +232,7 @@ def _made(service: str) -> set[type[Event]]:
 _ROUTES = frozenset({"Route", "Reaction"})
 _LENT = {
     "gateway": ("shared/sample_lines.py",),
-    "ingest": ("shared/sample_lines.py", "shared/erasure.py"),
+    "ingest": ("shared/sample_lines.py", "shared/erasure.py", "shared/job_lines.py"),
     **dict.fromkeys(ERASING - {"ingest"}, ("shared/erasure.py",)),
 }
 """Modules of ``shared`` that make events in the name of whoever uses them."""

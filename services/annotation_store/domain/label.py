@@ -28,7 +28,6 @@ from shared.labels.faults import Fault
 from shared.labels.taxonomy.migrating import migrate, used_labels
 from shared.ledger import Body, Step, wait
 
-
 SHORT_CHARS: Final = 4096
 
 

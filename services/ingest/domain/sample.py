@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -40,6 +40,7 @@ from shared.labels.project import ProjectSpec
 from shared.ledger import Step, wait
 
 SampleState = Literal["waiting", "ingested", "linked", "rejected"]
+_TOLD: Final = SampleIngested.model_fields.keys() - Event.model_fields.keys()
 
 
 class Sample(BaseModel):
@@ -281,7 +282,8 @@ def _accept(sample: Sample, cause: Event, spec: ProjectSpec) -> Step[Sample]:
         for slot, clock in sample.clocks.items()
         if slot in sample.assets
     }
-    done, removed = _without_originals(sample.model_copy(update={"assets": assets}), cause, spec)
+    timed = sample.model_copy(update={"assets": assets}) if sample.clocks else sample
+    done, removed = _without_originals(timed, cause, spec)
     done = done.model_copy(update={"state": "ingested", "faults": [], "lines": [], "previous": None})
     images = [] if spec.intake.near_duplicates is None else _images_met(done, cause, spec.intake.near_duplicates)
     behind = [] if sample.previous is None else left_behind(sample.previous, sample, cause)
@@ -308,27 +310,20 @@ def _without_originals(sample: Sample, cause: Event, spec: ProjectSpec) -> tuple
             dropped = {"object": original.object, "version": original.version, "reason": "stripped"}
             reference_id = derived_id("reference", sample.attempt, slot)
             removed.append(MediaDropped.caused_by(cause, part=slot, upload_id=reference_id, **dropped))
-    return sample.model_copy(update={"assets": assets}), removed
+    return sample.model_copy(update={"assets": assets}) if removed else sample, removed
 
 
 def _images_met(sample: Sample, cause: Event, distance: int) -> list[Event]:
     return [
         each
         for slot, facts in sample.assets.items()
+        if hash_of(facts) is not None
         for each in met(cause, sample.sample_id, sample.project_id, slot, facts, distance)
     ]
 
 
 def _ingested(sample: Sample, cause: Event) -> SampleIngested:
-    return SampleIngested.caused_by(
-        cause,
-        **sample.model_dump(include={"sample_id", "project_id", "project_version", "external_id", "metadata"}),
-        assets=sample.assets,
-        language=sample.language,
-        predictions=sample.predictions,
-        pii=sample.pii,
-        due_at=sample.due_at,
-    )
+    return SampleIngested.caused_by(cause, **{name: getattr(sample, name) for name in _TOLD})
 
 
 def _reject(sample: Sample, cause: Event, faults: list[Fault]) -> Step[Sample]:
