@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final, TypeGuard
 
 from shared.errors import NotFoundError, UnknownVersionError
@@ -171,12 +172,22 @@ class CatalogReader(LogReader):
 
     async def ensure(self, events: Sequence[Event]) -> None:
         """Wait for the versions that events name, until known or until all that is published now has been read."""
-        if not all(self._knows_what_it_names(event) for event in events):
+        named = {
+            (kind, event.tenant_id, getattr(event, f"{kind}_id"), getattr(event, f"{kind}_version"))
+            for event in events
+            for kind in _kinds_named(type(event))
+        }
+        if not all(self._knows(*each) for each in named):
             await self.sync()
 
-    def _knows_what_it_names(self, event: Event) -> bool:
-        for kind, knows in (("project", self._catalog.knows), ("taxonomy", self._catalog.taxonomies.knows)):
-            name, version = getattr(event, f"{kind}_id", None), getattr(event, f"{kind}_version", None)
-            if name is not None and version is not None and not knows(event.tenant_id, name, version):
-                return False
-        return True
+    def _knows(self, kind: str, tenant_id: str, name: str | None, version: int | None) -> bool:
+        knows = self._catalog.knows if kind == "project" else self._catalog.taxonomies.knows
+        return name is None or version is None or knows(tenant_id, name, version)
+
+
+@cache
+def _kinds_named(event: type[Event]) -> tuple[str, ...]:
+    """Return of what an event of this type may name a version."""
+    return tuple(
+        kind for kind in ("project", "taxonomy") if {f"{kind}_id", f"{kind}_version"} <= event.model_fields.keys()
+    )

@@ -11,6 +11,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
 from typing import Any, Final
@@ -133,6 +134,7 @@ class Consumer:
             max_poll_interval_ms=600_000,
             max_partition_fetch_bytes=FETCH_BYTES,
             fetch_max_wait_ms=int(FETCH_WAIT.total_seconds() * 1000),
+            parser=_as_they_came,
             decoder=_as_it_is,
         )
         self._subscriber(self._on_batch)
@@ -178,8 +180,12 @@ class Consumer:
                 await asyncio.sleep(min(MAX_BACKOFF, 0.1 * 2**attempt) * random.uniform(0.5, 1))  # noqa: S311
         else:
             return  # the partitions have a new owner, who reads this batch
+        newest: dict[tuple[str, int], int] = {}
         for record in records:
-            self._watcher.on_folded(record.topic, record.partition, record.timestamp)
+            place = record.topic, record.partition
+            newest[place] = max(record.timestamp, newest.get(place, 0))
+        for (topic, partition), timestamp in newest.items():
+            self._watcher.on_folded(topic, partition, timestamp)
         self._commits.note(records)
         await self._commits.flush(consumer)
         self._measure(consumer, records)
@@ -301,6 +307,13 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         await self._consumer.revoked(list(revoked))
+
+
+async def _as_they_came(records: Sequence[ConsumerRecord[Any, Any]], parse: Callable[[Any], Any]) -> KafkaMessage:
+    """Make the message of a batch without looking at headers: FastStream's own way reads those of every record."""
+    message: KafkaMessage = await parse((replace(records[0], headers=()),))
+    message.raw_message = tuple(records)
+    return message
 
 
 async def _as_it_is(message: KafkaMessage) -> KafkaMessage:

@@ -55,7 +55,7 @@ def lighten(document: Document) -> tuple[Document, dict[str, str]]:
     An id belongs to one revision, so that who removes a body never removes another's; and it holds the body's hash,
     for after a crash the same revision may be made anew with another content.
     """
-    if not any(is_large(each) for each in _packed_in(document)):
+    if not (document["outbox"] or document["pending"]) or not any(is_large(each) for each in _packed_in(document)):
         return document, {}
     apart: dict[str, str] = {}
 
@@ -74,6 +74,8 @@ def lighten(document: Document) -> tuple[Document, dict[str, str]]:
 
 def references(document: Document, causes: Collection[str] | None = None) -> set[str]:
     """Return the ids of bodies kept apart: of all that waits, and of what was emitted because of ``causes`` (or all)."""
+    if not (document["outbox"] or document["pending"]):
+        return set()
     return {each["body_at"] for each in _packed_in(document, causes) if "body_at" in each}
 
 

@@ -15,7 +15,7 @@ from services.versioning.erasing import HeldSamples
 from services.versioning.exporting import Exporter
 from services.versioning.freezing import Freezer
 from shared.erasure import erased_key
-from shared.events.annotations import LabelBarrier, LabelRecorded
+from shared.events.annotations import LabelBarrier, LabelRecorded, SampleDescribed
 from shared.events.datasets import (
     DatasetFrozen,
     DatasetReady,
@@ -27,7 +27,6 @@ from shared.events.datasets import (
 from shared.events.erasure import DatasetAffected, SampleErased
 from shared.events.migrations import ProjectRebindRequested, TaxonomyChangeRequested
 from shared.events.projects import ProjectPublished, ProjectStateRequested
-from shared.events.samples import SampleIngested
 from shared.events.taxonomies import TaxonomyPublished
 from shared.ledger import Ledger, Step
 from shared.routes import Reaction, Route
@@ -43,7 +42,7 @@ def taxonomy_key(event: TaxonomyPublished | TaxonomyChangeRequested) -> str:
     return f"{event.tenant_id}/{event.taxonomy_id}"
 
 
-def sample_key(event: LabelRecorded | SampleIngested) -> str:
+def sample_key(event: LabelRecorded | SampleDescribed) -> str:
     """Return the id of the sample's document."""
     return f"{event.tenant_id}/{event.sample_id}"
 
@@ -101,7 +100,7 @@ def create_routes(
         Route(ProjectRebindRequested, projects, rebind_project, project_key),
         Route(TaxonomyPublished, taxonomies, taxonomy.publish, taxonomy_key),
         Route(TaxonomyChangeRequested, taxonomies, taxonomy.change, taxonomy_key, enrich=bound.find),
-        Route(SampleIngested, rows, label_row.ingest, sample_key, begins=True),
+        Route(SampleDescribed, rows, label_row.describe, sample_key, begins=True),
         Route(LabelRecorded, rows, label_row.record, sample_key),
         Route(DatasetRequested, jobs, on_dataset_requested, job_key),
         Route(LabelBarrier, jobs, datasets_domain.pass_barrier, barrier_key),

@@ -11,6 +11,7 @@ from typing_extensions import override
 from shared.events.base import Event
 from shared.events.origin import Origin
 from shared.events.tasks import ReviewIssue, Stage, Verdict
+from shared.labels.facts import AssetFacts
 from shared.labels.verdicts import RuleVerdict
 
 
@@ -106,6 +107,21 @@ class LabelProvenance(BaseModel):
     """The migration that is the author of the revision; None where people and QA are."""
     contributions: list[Contribution] = Field(default_factory=list)
     """The answers and reviews that it came from, in the order of the stages' work."""
+
+
+class SampleDescribed(Event):
+    """What a sample is that has a label of record; where its facts are long, one that may come to have one."""
+
+    topic: ClassVar[str] = "sample.described.v1"
+    producers: ClassVar[frozenset[str]] = frozenset({"annotation_store"})
+    consumers: ClassVar[frozenset[str]] = frozenset({"versioning"})
+    leaves_out_none: ClassVar[bool] = True
+
+    sample_id: str
+    project_id: str
+    external_id: str
+    language: str | None = None
+    assets: dict[str, AssetFacts]
 
 
 class LabelRecorded(Event):

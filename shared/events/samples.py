@@ -73,7 +73,7 @@ class SampleIngested(Event):
 
     topic: ClassVar[str] = "sample.ingested.v1"
     producers: ClassVar[frozenset[str]] = frozenset({"ingest"})
-    consumers: ClassVar[frozenset[str]] = frozenset({"task_assignment", "annotation_store", "versioning"})
+    consumers: ClassVar[frozenset[str]] = frozenset({"task_assignment", "annotation_store"})
     leaves_out_none: ClassVar[bool] = True
 
     sample_id: str

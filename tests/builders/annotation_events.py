@@ -3,7 +3,7 @@
 from typing import Any
 
 from shared.events import annotations
-from tests.builders.base import MORNING, an_event
+from tests.builders.base import MORNING, an_event, text_facts
 from tests.builders.task_events import an_origin
 
 
@@ -28,6 +28,10 @@ def a_contribution(**changes: Any) -> annotations.Contribution:
     known = {"annotator_id": who, "stage": "first_pass", "source_id": f"annotation-of-{who}", "revision": 1}
     known |= {"project_version": 1, "submitted_at": MORNING, "seconds_spent": 12.0, "confidence": 0.9}
     return annotations.Contribution(**(dict(an_origin()) | known | changes))
+
+
+def a_sample_described(**changes: Any) -> annotations.SampleDescribed:
+    return an_event(annotations.SampleDescribed, changes, assets={"chat": text_facts()}, language="en")
 
 
 def a_label_recorded(**changes: Any) -> annotations.LabelRecorded:

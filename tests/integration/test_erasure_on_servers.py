@@ -36,6 +36,7 @@ from tests.builders import (
     a_label_finalized,
     a_label_recorded,
     a_media_uploaded,
+    a_sample_described,
     a_sample_ingested,
     an_annotation_counted,
     an_image_met,
@@ -84,7 +85,7 @@ async def test_annotations_contents_and_drafts_of_the_sample_go_and_others_stay(
 async def test_labels_and_facts_that_datasets_are_made_of_go(database: Database):
     rows = Ledger(MongoLedgerStore(database, "label_rows"), RecordingPublisher(), LabelRow)
     for name in (GONE, STAYS):
-        await rows.fold(deliver([a_sample_ingested(external_id=name)]), label_row.ingest, sample_key)
+        await rows.fold(deliver([a_sample_described(external_id=name)]), label_row.describe, sample_key)
         await rows.fold(deliver([a_label_recorded(external_id=name)]), label_row.record, sample_key)
 
     await MongoVersioningStore(database).remove(ERASED)

@@ -41,7 +41,7 @@ from tests.builders import (
     a_label_recorded,
     a_prediction_judged,
     a_project_published,
-    a_sample_ingested,
+    a_sample_described,
 )
 from tests.fakes import FakeClock, RecordingPublisher, deliver
 
@@ -134,8 +134,8 @@ async def test_the_dataset_before_is_the_last_one_of_other_content(database: Dat
 async def test_a_freeze_reads_and_writes_real_stores(database: Database, object_store: Media, tmp_path: Path):
     filling = Filling(database)
     labels = [a_label_recorded(external_id=f"s{number}", fields=AWKWARD) for number in range(5)]
-    samples = [a_sample_ingested(external_id=f"s{number}") for number in range(5)]
-    await filling.fold("label_rows", LabelRow, label_row.ingest, sample_key, *samples)
+    samples = [a_sample_described(external_id=f"s{number}") for number in range(5)]
+    await filling.fold("label_rows", LabelRow, label_row.describe, sample_key, *samples)
     await filling.fold("label_rows", LabelRow, label_row.record, sample_key, *labels)
     freezer = Freezer(
         MongoVersioningStore(database),

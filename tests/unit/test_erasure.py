@@ -67,6 +67,7 @@ from tests.builders import (
     a_review_counted,
     a_review_stored,
     a_review_submitted,
+    a_sample_described,
     a_sample_erased,
     a_sample_ingested,
     a_sample_rejected,
@@ -261,7 +262,7 @@ OF_THE_SAMPLE: Mapping[ErasingService, Sequence[Event]] = {
         a_task_completed(annotators=["ana", "bo"]),
         a_review_stored(fields=SAID),
     ],
-    "versioning": [a_sample_ingested(**TEXT), a_label_recorded(fields=SAID)],
+    "versioning": [a_sample_described(assets=TEXT["assets"]), a_label_recorded(fields=SAID)],
     "feedback": [
         a_prediction_submitted(fields=SAID, job_id="job-1", line=1),
         a_label_recorded(fields=SAID),

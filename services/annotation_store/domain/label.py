@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+import orjson
 from pydantic import BaseModel, ConfigDict
 
 from services.annotation_store.domain.content import body_of
@@ -20,6 +21,7 @@ from shared.events.annotations import (
     LabelRecorded,
     MigrationStamp,
     RulesSaid,
+    SampleDescribed,
 )
 from shared.events.quality import LabelFinalized
 from shared.events.samples import SampleIngested
@@ -112,6 +114,8 @@ class Recording:
             content_hash=digest,
             provenance=provenance,
         )
+        if not sample.revisions and sample.short_facts:
+            self.emitted.append(_described(self.cause, sample, orjson.loads(sample.short_facts)["assets"]))
         revisions = (*sample.revisions, revision)
         lookups = self._lookups(revisions, fields)
         self.label = sample.model_copy(update={"revisions": revisions, "lookups": lookups})
@@ -172,7 +176,11 @@ class Recording:
 
 
 def on_sample_ingested(label: SampleLabel | None, event: SampleIngested) -> Step[SampleLabel]:
-    """Keep the names that a recorded label carries. Told again, it says the same."""
+    """Keep the names that a recorded label carries. Told again, it says the same.
+
+    Those who freeze labels learn what the sample is with its first label; now, where there is one already or the facts
+    are too long to be kept with the label.
+    """
     assets = {slot: facts.model_dump(mode="json", exclude_none=True) for slot, facts in event.assets.items()}
     facts = {"assets": assets, "metadata": event.metadata}
     short, bodies = canonical_json(facts).decode(), []
@@ -185,8 +193,21 @@ def on_sample_ingested(label: SampleLabel | None, event: SampleIngested) -> Step
         "short_facts": short,
     }
     if label is None:
-        return Step(SampleLabel(sample_id=event.sample_id, project_id=event.project_id, **names), bodies=bodies)
-    return Step(label.model_copy(update=names), bodies=bodies)
+        label = SampleLabel(sample_id=event.sample_id, project_id=event.project_id, **names)
+    else:
+        label = label.model_copy(update=names)
+    return Step(label, [_described(event, label, event.assets)] if label.revisions or bodies else [], bodies)
+
+
+def _described(cause: Event, label: SampleLabel, assets: Mapping[str, Any]) -> SampleDescribed:
+    return SampleDescribed.caused_by(
+        cause,
+        sample_id=label.sample_id,
+        project_id=label.project_id,
+        external_id=label.external_id,
+        language=label.language,
+        assets=assets,
+    )
 
 
 def on_label_finalized(label: SampleLabel | None, event: LabelFinalized, known: Vocabulary) -> Step[SampleLabel]:

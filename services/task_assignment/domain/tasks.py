@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 from itertools import chain
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
@@ -50,6 +50,9 @@ class Slot(BaseModel):
         """Return the id of the answer that is in it; one that came without a lease stands in the lease's place."""
         lease_id = self.lease_id or ""
         return derived_id(kind, lease_id) if self.expires_ms else lease_id
+
+
+FREE: Final = Slot()
 
 
 EndedHow = Literal["released", "skipped", "expired", "forced", "reassigned", "voided"]
@@ -316,7 +319,7 @@ def _open_task(
     task = Task(
         task_id=task_id_of(sample.sample_id, stage, number),
         stage=stage,
-        slots={str(slot): Slot() for slot in range(slots)},
+        slots={str(slot): FREE for slot in range(slots)},
         asked_ms=0 if request is None else to_ms(request.occurred_at),
         reason=reason,
         proposal=None if request is None else request.proposal,

@@ -8,10 +8,9 @@ from typing import Any, Final
 import orjson
 from pydantic import BaseModel, ConfigDict
 
-from shared.events.annotations import LabelProvenance, LabelRecorded
+from shared.events.annotations import LabelProvenance, LabelRecorded, SampleDescribed
 from shared.events.datasets import DatasetFilter
 from shared.events.erasure import DatasetAffected, SampleErased
-from shared.events.samples import SampleIngested
 from shared.labels.canonical import canonical_json, content_hash
 from shared.labels.facts import AssetFacts
 from shared.labels.languages import is_of
@@ -55,7 +54,7 @@ class LabelRow(BaseModel):
 
     @property
     def knows_assets(self) -> bool:
-        """Whether ingest has told of the sample's assets."""
+        """Whether the sample's assets are known."""
         return self.assets_body is not None or self.short_assets is not None
 
     def assets_in(self, bodies: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -128,7 +127,7 @@ def record(row: LabelRow | None, event: LabelRecorded) -> Step[LabelRow]:
     return Step(row, bodies=[_body(body_id, content)])
 
 
-def ingest(row: LabelRow | None, event: SampleIngested) -> Step[LabelRow]:
+def describe(row: LabelRow | None, event: SampleDescribed) -> Step[LabelRow]:
     """Remember what the sample's assets are; what comes first of label and sample does not matter."""
     row = row or LabelRow(sample_id=event.sample_id, project_id=event.project_id, external_id=event.external_id)
     body_id = f"{event.tenant_id}/{event.sample_id}/{event.event_id}"

@@ -5,7 +5,7 @@ from services.annotation_store.domain.content import fields_in
 from services.annotation_store.domain.label import SampleLabel
 from services.annotation_store.domain.surplus import Surplus
 from services.annotation_store.store import Draft, draft_key
-from shared.events.annotations import AnnotationStored, LabelBarrier, LabelRecorded, ReviewStored
+from shared.events.annotations import AnnotationStored, LabelBarrier, LabelRecorded, ReviewStored, SampleDescribed
 from shared.ids import sample_id_of
 from shared.labels.canonical import content_hash
 from tests.builders import (
@@ -21,6 +21,7 @@ from tests.builders import (
     an_annotation_counted,
     an_annotation_surplus,
 )
+from tests.builders.base import CHAT, text_facts
 from tests.unit.annotation_store.store_under_test import StoreUnderTest
 
 
@@ -167,7 +168,9 @@ async def test_a_barrier_stands_exactly_between_the_labels_before_and_after_the_
         a_label_finalized(external_id="first"), a_dataset_cut(), a_label_finalized(external_id="second")
     )
 
-    told = [getattr(each, "external_id", "barrier") for each in store.announced.events]
+    told = [
+        getattr(each, "external_id", "barrier") for each in store.announced.events if each.topic == LabelBarrier.topic
+    ]
     assert told == ["first", "barrier", "second"]
     [barrier] = store.announced.of(LabelBarrier)
     assert (barrier.dataset_job_id, barrier.partition) == ("job-1", 0)
@@ -182,9 +185,35 @@ async def test_a_cut_waits_for_a_label_that_waits_for_its_sample():
     assert store.announced.of(LabelBarrier) == []
     await store.receive(a_sample_ingested(external_id="early"))
 
-    told = [getattr(each, "external_id", "barrier") for each in store.announced.events]
+    told = [
+        getattr(each, "external_id", "barrier") for each in store.announced.events if each.topic == LabelBarrier.topic
+    ]
     assert told == ["later", "early", "barrier"]
     assert store.cuts.kept == {}
+
+
+async def test_what_a_sample_is_is_told_with_its_first_label_and_when_it_changes_after_that():
+    store = StoreUnderTest()
+
+    await store.receive(a_sample_ingested(), a_sample_ingested(language="de"))
+    assert store.announced.of(SampleDescribed) == []
+    await store.receive(a_label_finalized(fields={"intent": "refund"}), a_label_finalized(fields={"intent": "other"}))
+    await store.receive(a_sample_ingested(assets={"chat": text_facts("Changed.")}))
+
+    told = store.announced.of(SampleDescribed)
+    assert [(each.language, each.assets["chat"].text) for each in told] == [("de", CHAT), ("en", "Changed.")]
+
+
+async def test_a_sample_with_long_facts_is_told_of_at_once_and_its_facts_are_kept_apart():
+    store, long = StoreUnderTest(), "Where is my parcel? " * 1000
+
+    await store.receive(a_sample_ingested(assets={"chat": text_facts(long)}))
+    await store.receive(a_label_finalized())
+
+    [told] = store.announced.of(SampleDescribed)
+    assert told.assets["chat"].text == long
+    kept = fields_in(store.label_documents.bodies["bodies", the_label(store).facts])
+    assert kept["assets"]["chat"]["text"] == long
 
 
 async def test_another_tenants_sample_of_the_same_name_is_another_document():

@@ -11,7 +11,7 @@ from tests.builders import (
     a_dataset_requested,
     a_label_barrier,
     a_provenance,
-    a_sample_ingested,
+    a_sample_described,
 )
 from tests.unit.versioning.versioning_under_test import VersioningUnderTest, a_label
 
@@ -179,7 +179,7 @@ async def test_a_freeze_goes_on_when_the_assets_have_come(versioning: Versioning
     with pytest.raises(FactsNotThereError):
         await versioning.freeze()
 
-    await versioning.receive(a_sample_ingested(external_id="sample-1"))
+    await versioning.receive(a_sample_described(external_id="sample-1"))
     await versioning.long_work_again()
 
     [frozen] = versioning.announced.of(DatasetFrozen)

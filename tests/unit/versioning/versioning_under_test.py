@@ -38,7 +38,7 @@ from tests.builders import (
     a_dataset_requested,
     a_label_barrier,
     a_label_recorded,
-    a_sample_ingested,
+    a_sample_described,
     an_export_requested,
 )
 from tests.fakes import FakeClock, MemoryLedgerStore, RecordingPublisher
@@ -193,9 +193,9 @@ class VersioningUnderTest(Receiver):
         await self._long_work.receive_all_again()
 
     async def label(self, *labels: LabelRecorded) -> None:
-        """Ingest the samples of some labels, and record these."""
+        """Describe the samples of some labels, and record these."""
         samples = [
-            a_sample_ingested(
+            a_sample_described(
                 event_id=f"in-{each.sample_id}",
                 sample_id=each.sample_id,
                 project_id=each.project_id,
