@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
@@ -37,6 +37,9 @@ from shared.routes import Reaction, Route, apply_together, group_routes, split_a
 log = structlog.get_logger()
 
 BATCH_RECORDS: Final = 500
+BATCH_BYTES: Final = 4 * 1024 * 1024
+"""As much is handled together, for what is large is there several times meanwhile. A claim check counts as the least
+that it may stand for."""
 BATCH_EVERY: Final = timedelta(milliseconds=100)
 """How soon a batch may follow the one before it. The first after a pause is handled at once; under load, what comes
 meanwhile makes the next one fuller, and what a batch costs however small it is (two rounds to the database, requests
@@ -151,17 +154,24 @@ class Consumer:
 
     async def _on_batch(self, message: KafkaMessage) -> None:
         records: tuple[ConsumerRecord[Any, Any], ...] = message.raw_message
+        # FastStream's message is part of a cycle: what it holds would stay until Python looks for such, which is seldom.
+        message.raw_message = _emptied(records)
         if len(records) >= self._batch_records:
-            await self._handle(message, records)
+            await self._handle_all(message.consumer, records)
             return
         began = time.monotonic()
         with resting(message.consumer):
-            await self._handle(message, records)
+            await self._handle_all(message.consumer, records)
             took = time.monotonic() - began
             await asyncio.sleep(max(self._batch_every - took, min(took, self._batch_every)))
 
-    async def _handle(self, message: KafkaMessage, records: tuple[ConsumerRecord[Any, Any], ...]) -> None:
-        consumer: AIOKafkaConsumer = message.consumer
+    async def _handle_all(self, consumer: AIOKafkaConsumer, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
+        for some in _by_bytes(records):
+            if not await self._handle(consumer, some):
+                return  # what comes after it must not be committed
+
+    async def _handle(self, consumer: AIOKafkaConsumer, records: Sequence[ConsumerRecord[Any, Any]]) -> bool:
+        """Apply records and return True; False where another has them now, or nothing can be applied any more."""
         attempt = 0
         while _still_ours(consumer, records):
             try:
@@ -175,11 +185,11 @@ class Consumer:
                     telemetry.FOLD_FAILURES.labels(self._group).inc()
                     if self._crashed_too_often():
                         await self._give_up(error)
-                        return
+                        return False
                 attempt += 1
                 await asyncio.sleep(min(MAX_BACKOFF, 0.1 * 2**attempt) * random.uniform(0.5, 1))  # noqa: S311
         else:
-            return  # the partitions have a new owner, who reads this batch
+            return False  # the partitions have a new owner, who reads this batch
         newest: dict[tuple[str, int], int] = {}
         for record in records:
             place = record.topic, record.partition
@@ -189,6 +199,7 @@ class Consumer:
         self._commits.note(records)
         await self._commits.flush(consumer)
         self._measure(consumer, records)
+        return True
 
     async def _apply(self, records: Sequence[ConsumerRecord[Any, Any]], *, one_by_one: bool) -> None:
         deliveries, dead = await self._read(records)
@@ -311,9 +322,29 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
 
 async def _as_they_came(records: Sequence[ConsumerRecord[Any, Any]], parse: Callable[[Any], Any]) -> KafkaMessage:
     """Make the message of a batch without looking at headers: FastStream's own way reads those of every record."""
-    message: KafkaMessage = await parse((replace(records[0], headers=()),))
+    message: KafkaMessage = await parse(_emptied(records))
     message.raw_message = tuple(records)
     return message
+
+
+def _emptied(records: Sequence[ConsumerRecord[Any, Any]]) -> tuple[ConsumerRecord[Any, Any], ...]:
+    """Return the first of some records, by which FastStream knows a batch, without what is in it."""
+    return (replace(records[0], headers=(), value=None),)
+
+
+def _by_bytes(records: Sequence[ConsumerRecord[Any, Any]]) -> Iterator[list[ConsumerRecord[Any, Any]]]:
+    """Yield records in order, so many at a time that their bodies are within ``BATCH_BYTES``; one may be more."""
+    some: list[ConsumerRecord[Any, Any]] = []
+    held = 0
+    for record in records:
+        size = kafka.least_bytes(record)
+        if some and held + size > BATCH_BYTES:
+            yield some
+            some, held = [], 0
+        some.append(record)
+        held += size
+    if some:
+        yield some
 
 
 async def _as_it_is(message: KafkaMessage) -> KafkaMessage:

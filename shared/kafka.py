@@ -105,6 +105,12 @@ def _partitioner(key: bytes | None, all_partitions: Sequence[int], available: Se
     return all_partitions[_hash_of(key) % len(all_partitions)]
 
 
+def least_bytes(record: Any) -> int:
+    """Return how long a record's body is; where it is only a claim check, how long it is at least."""
+    is_elsewhere = any(name == CLAIM_CHECK_HEADER for name, _ in record.headers)
+    return CLAIM_CHECK_BYTES if is_elsewhere else len(record.value or b"")
+
+
 async def body_of(record: Any, media: Media | None) -> bytes | None:
     """Return a record's body, fetched from the object store where the record is only a claim check.
 

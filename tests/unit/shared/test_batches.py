@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,7 +16,8 @@ from faststream.kafka import KafkaBroker
 from shared.consumer import Consumer
 from shared.events import encode
 from shared.health import Health
-from shared.kafka import Producer
+from shared.kafka import CLAIM_CHECK_HEADER, Producer
+from shared.media import Media
 from shared.routes import Reaction
 from tests.builders import an_annotation_submitted
 
@@ -56,13 +58,24 @@ def a_batch(size: int, consumer: OwnedPartitions | None = None) -> Any:
     return SimpleNamespace(raw_message=tuple(records), consumer=consumer or OwnedPartitions())
 
 
-def a_consumer(react: Callable[[Any], Awaitable[None]]) -> Consumer:
+class Stored:
+    """An object store in which the same body lies everywhere."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def get(self, _object: str) -> bytes:
+        return self._body
+
+
+def a_consumer(react: Callable[[Any], Awaitable[None]], stored: Stored | None = None) -> Consumer:
     return Consumer(
         KafkaBroker(),
         cast(Producer, None),
         Health(),
         group="tests",
         routes=[Reaction(type(an_annotation_submitted()), react)],
+        object_store=cast(Media, stored),
         batch_every=timedelta(seconds=0.2),
         batch_records=3,
     )
@@ -127,3 +140,31 @@ async def test_a_partition_that_went_during_a_batch_is_not_asked_for_again():
     await a_consumer(react)._on_batch(a_batch(2, partitions))
 
     assert TopicPartition(TOPIC, 0) not in partitions.paused
+
+
+async def test_what_is_large_is_handled_a_few_at_a_time_in_order():
+    handled: list[list[int]] = []
+
+    async def react(deliveries: Any) -> None:
+        handled.append([each.position.offset for each in deliveries])
+
+    batch = a_batch(20)
+    large = [
+        replace(each, headers=(*each.headers, (CLAIM_CHECK_HEADER, b"claim-checks/x"))) for each in batch.raw_message
+    ]
+    batch.raw_message = tuple(large)
+    await a_consumer(react, Stored(large[0].value))._on_batch(batch)
+
+    assert [len(each) for each in handled] == [8, 8, 4]
+    assert [offset for each in handled for offset in each] == list(range(20))
+
+
+async def test_a_batch_is_let_go_of_when_it_is_handled():
+    batch = a_batch(3)
+
+    async def react(_: Any) -> None:
+        await asyncio.sleep(0)
+
+    await a_consumer(react)._on_batch(batch)
+
+    assert [each.value for each in batch.raw_message] == [None]
