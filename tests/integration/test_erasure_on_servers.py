@@ -43,6 +43,7 @@ from tests.builders import (
     an_import_line_finished,
     an_upload_awaited,
 )
+from tests.builders.base import text_facts
 from tests.fakes import RecordingPublisher, deliver
 
 pytestmark = pytest.mark.integration
@@ -84,8 +85,10 @@ async def test_annotations_contents_and_drafts_of_the_sample_go_and_others_stay(
 
 async def test_labels_and_facts_that_datasets_are_made_of_go(database: Database):
     rows = Ledger(MongoLedgerStore(database, "label_rows"), RecordingPublisher(), LabelRow)
+    long = {"chat": text_facts("Where is my parcel? " * 1000)}
     for name in (GONE, STAYS):
-        await rows.fold(deliver([a_sample_described(external_id=name)]), label_row.describe, sample_key)
+        described = a_sample_described(external_id=name, assets=long)
+        await rows.fold(deliver([described]), label_row.describe, sample_key)
         await rows.fold(deliver([a_label_recorded(external_id=name)]), label_row.record, sample_key)
 
     await MongoVersioningStore(database).remove(ERASED)

@@ -159,6 +159,24 @@ async def test_what_is_large_is_handled_a_few_at_a_time_in_order():
     assert [offset for each in handled for offset in each] == list(range(20))
 
 
+async def test_of_a_batch_whose_partition_has_gone_nothing_more_is_handled_or_committed():
+    partitions, handled = OwnedPartitions(), []
+
+    async def react(deliveries: Any) -> None:
+        handled.append(len(deliveries))
+        partitions.owned -= {TopicPartition(TOPIC, 1)}
+
+    batch = a_batch(24, partitions)
+    places = [0] * 8 + [1] * 8 + [0] * 8
+    batch.raw_message = tuple(
+        replace(each, partition=partition, headers=(*each.headers, (CLAIM_CHECK_HEADER, b"claim-checks/x")))
+        for each, partition in zip(batch.raw_message, places, strict=True)
+    )
+    await a_consumer(react, Stored(batch.raw_message[0].value))._on_batch(batch)
+
+    assert handled == [8]
+
+
 async def test_a_batch_is_let_go_of_when_it_is_handled():
     batch = a_batch(3)
 
