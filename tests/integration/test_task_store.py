@@ -6,10 +6,11 @@ import pytest
 
 from services.task_assignment.store import SAMPLES, Store
 from shared.mongo import Database, MongoLedgerStore
+from tests.task_figures_rules import TaskFiguresRules
 from tests.task_store_rules import KeptTasks, TaskStoreRules
 
 
-class TestTasksOnServer(TaskStoreRules):
+class TestTasksOnServer(TaskStoreRules, TaskFiguresRules):
     @pytest.fixture
     async def kept(self, database: Database) -> KeptTasks:
         store = Store(database, lambda _document, _state: None)

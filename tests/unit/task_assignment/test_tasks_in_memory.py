@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.memory_tasks import MemoryTasks
+from tests.task_figures_rules import TaskFiguresRules
 from tests.task_store_rules import KeptTasks, TaskStoreRules
 
 
-class TestTasksInMemory(TaskStoreRules):
+class TestTasksInMemory(TaskStoreRules, TaskFiguresRules):
     @pytest.fixture
     def kept(self) -> KeptTasks:
         store = MemoryTasks()
