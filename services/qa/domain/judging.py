@@ -94,8 +94,8 @@ def judge(spec: ProjectSpec, labels: Sequence[Label], *, budget: int | None = No
 
     Returns:
         WAIT while fewer than ``overlap`` annotators have answered, FINALIZE when the confidence of every field reaches
-        the quorum and none is empty that the values of the others require (``required_if``), EXTEND while ``max_overlap`` and budget allow another annotator, else ADJUDICATE. The
-        fields are judged in each case.
+        the quorum and none is empty that the values of the others require (``required_if``), EXTEND while
+        ``max_overlap`` and budget allow another annotator, else ADJUDICATE. The fields are judged in each case.
     """
     counted = _newest(labels)
     judged = _judge_fields(spec, counted)
