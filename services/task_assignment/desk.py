@@ -1,4 +1,4 @@
-"""The desk at which work is given out: claims that arrive together are served together, at one of two counters.
+"""The desk at which work is given out: claims that arrive together are served together.
 
 A claim first returns the caller's live leases (a lost answer costs nothing), then new ones. How many leases somebody
 holds is bounded on their own document, which is written before a slot is tried for; a slot is leased when the
@@ -32,14 +32,10 @@ from shared.security import Lease, Principal
 MAX_TRIES: Final = 5
 """How often a claim is tried again when others were faster at all its picks."""
 MAX_BATCH: Final = 200
-COUNTERS: Final = 2
-"""Batches served at once: while one waits for the store, the other is worked on."""
-ENOUGH: Final = 4
-"""How many claims a batch has at least while another is served; fewer wait for its end, and for more to come."""
 
 
 class Desk:
-    """Serves claims in batches, of which no two have a claim of the same annotator at a time."""
+    """Serves claims in batches; one batch at a time."""
 
     def __init__(
         self,
@@ -59,8 +55,6 @@ class Desk:
         self._producer = producer
         self._clock = clock
         self._waiting: list[Claim] = []
-        self._at_counters: set[tuple[str, str]] = set()
-        """Whose claims are being served."""
         self._wake = asyncio.Event()
 
     async def claim(self, request: ClaimRequest) -> ClaimAnswer:
@@ -83,40 +77,29 @@ class Desk:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        async with asyncio.TaskGroup() as counters:
-            for _ in range(COUNTERS):
-                counters.create_task(self._counter())
-
-    async def _counter(self) -> None:
         while True:
-            if not (batch := self._next_batch()):
-                self._wake.clear()
-                await self._wake.wait()
-                continue
-            try:
-                await self._serve(batch)
-            except Exception as error:
-                for claim in batch:
-                    if not claim.done.done():
-                        claim.done.set_exception(error)
-            finally:
-                self._at_counters -= {_whose(claim) for claim in batch}
-                self._wake.set()  # who had to wait for one of these may be served now
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                batch = self._next_batch()
+                try:
+                    await self._serve(batch)
+                except Exception as error:
+                    for claim in batch:
+                        if not claim.done.done():
+                            claim.done.set_exception(error)
 
     def _next_batch(self) -> list[Claim]:
         """Take waiting claims, at most one of each annotator, for two would race for the same document."""
         batch: dict[tuple[str, str], Claim] = {}
         later: list[Claim] = []
         for claim in self._waiting:
-            who = _whose(claim)
-            if who in batch or who in self._at_counters or len(batch) >= MAX_BATCH:
+            who = (claim.request.principal.tenant_id, claim.request.principal.subject)
+            if who in batch or len(batch) >= MAX_BATCH:
                 later.append(claim)
             else:
                 batch[who] = claim
-        if self._at_counters and len(batch) < ENOUGH:
-            return []
         self._waiting = later
-        self._at_counters |= batch.keys()
         return list(batch.values())
 
     async def _serve(self, batch: Sequence[Claim]) -> None:
@@ -165,10 +148,6 @@ class Desk:
         for claim, answer in answers:
             if not claim.done.done():
                 claim.done.set_result(answer)
-
-
-def _whose(claim: Claim) -> tuple[str, str]:
-    return claim.request.principal.tenant_id, claim.request.principal.subject
 
 
 def _annotator_id(claim: Claim) -> str:

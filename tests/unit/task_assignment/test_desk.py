@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
-
-import pytest
 
 from services.task_assignment.claims import ClaimRequest
 from services.task_assignment.desk import Desk
@@ -78,15 +75,12 @@ class AnnouncedLeases:
 
 @asynccontextmanager
 async def a_desk(
-    *samples: SampleTasks,
-    clock: FakeClock | None = None,
-    versions: Sequence[Event] = (),
-    kind_of_store: type[MemoryStore] = MemoryStore,
+    *samples: SampleTasks, clock: FakeClock | None = None, versions: Sequence[Event] = ()
 ) -> AsyncIterator[tuple[Desk, AnnouncedLeases]]:
     announced = AnnouncedLeases()
     board: Board = a_board(*samples)
     catalog = await a_catalog(*versions or [a_project_versioned()])
-    store, producer = cast(Store, kind_of_store(*samples)), cast(Producer, announced)
+    store, producer = cast(Store, MemoryStore(*samples)), cast(Producer, announced)
     desk = Desk(store, board, catalog, producer, clock or FakeClock())
     serving = asyncio.create_task(desk.run())
     try:
@@ -184,98 +178,3 @@ async def test_guidelines_of_a_task_that_nobody_was_told_of_are_not_taken_for_re
         [given] = (await desk.claim(a_claim())).granted
 
     assert given.seen == 1
-
-
-class SlowStore(MemoryStore):
-    """One that answers a batch only when it is told to."""
-
-    def __init__(self, *samples: SampleTasks) -> None:
-        super().__init__(*samples)
-        self.asked: list[list[str]] = []
-        """Who is in each batch that was begun."""
-        self.may_answer: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        """By the first annotator of a batch."""
-
-    async def annotators(self, ids: Iterable[str]) -> dict[str, Annotator]:
-        names = [id_.removeprefix(f"{TENANT}/") for id_ in ids]
-        self.asked.append(names)
-        await self.may_answer[names[0]].wait()
-        if names[0] == "unlucky":
-            raise ConnectionError
-        return {}
-
-
-@asynccontextmanager
-async def a_slow_desk(samples: int = 20) -> AsyncIterator[tuple[SlowStore, Callable[..., Awaitable[list[Any]]]]]:
-    """A desk, and a way to claim for some people at once and to let the desk begin."""
-    many = [a_sample(sample_id=f"s{number}") for number in range(samples)]
-    async with a_desk(*many, kind_of_store=SlowStore) as (desk, _):
-
-        async def claim(*people: str) -> list[Any]:
-            claims = [asyncio.create_task(desk.claim(a_claim(who))) for who in people]
-            for _ in range(10):
-                await asyncio.sleep(0)
-            return claims
-
-        yield cast(SlowStore, desk._store), claim
-
-
-async def test_while_one_batch_waits_for_the_store_the_next_is_served():
-    async with a_slow_desk() as (store, claim):
-        [first] = await claim("ana")
-        others = await claim("bo", "chi", "dee", "eva")
-        last = await claim("fay", "gus", "hal", "ida")
-        assert store.asked == [["ana"], ["bo", "chi", "dee", "eva"]], "both counters are taken"
-
-        store.may_answer["bo"].set()
-        answers = await asyncio.gather(*others)
-        store.may_answer["fay"].set()
-        answers += await asyncio.gather(*last)
-        assert not first.done()
-        store.may_answer["ana"].set()
-        answers.append(await first)
-
-    leases = [granted.lease for answer in answers for granted in answer.granted]
-    assert len({lease.lease_id for lease in leases}) == len(leases) == 9
-    assert len({(lease.task_id, lease.slot) for lease in leases}) == 9, "no slot is given out at both counters"
-
-
-async def test_few_wait_for_the_end_of_the_batch_that_is_served():
-    async with a_slow_desk() as (store, claim):
-        [first] = await claim("ana")
-        few = await claim("bo", "chi")
-        assert store.asked == [["ana"]]
-
-        store.may_answer["ana"].set()
-        store.may_answer["bo"].set()
-        await asyncio.gather(first, *few)
-
-    assert store.asked == [["ana"], ["bo", "chi"]]
-
-
-async def test_nobody_is_served_at_two_counters():
-    async with a_slow_desk() as (store, claim):
-        [first] = await claim("ana")
-        others = await claim("ana", "bo", "chi", "dee", "eva")
-        assert store.asked == [["ana"], ["bo", "chi", "dee", "eva"]]
-
-        for each in ("ana", "bo"):
-            store.may_answer[each].set()
-        [given, again, *_] = await asyncio.gather(first, *others)
-
-    assert [each.lease for each in again.granted] == [each.lease for each in given.granted], "it is what ana holds"
-
-
-async def test_a_batch_that_fails_takes_no_other_with_it():
-    async with a_slow_desk() as (store, claim):
-        [unlucky] = await claim("unlucky")
-        others = await claim("bo", "chi", "dee", "eva")
-        for each in ("unlucky", "bo"):
-            store.may_answer[each].set()
-
-        with pytest.raises(ConnectionError):
-            await unlucky
-        assert all(answer.granted for answer in await asyncio.gather(*others))
-        store.may_answer["fay"].set()
-        [later] = await claim("fay")
-        assert (await later).granted
