@@ -55,9 +55,7 @@ class Process:
         record = self._record()
         return record is not None and record["fingerprint"] == fingerprint
 
-    def start(
-        self, command: Sequence[str], environment: Mapping[str, str], fingerprint: str, cwd: Path, niceness: int = 0
-    ) -> int:
+    def start(self, command: Sequence[str], environment: Mapping[str, str], fingerprint: str, cwd: Path) -> int:
         """Start it in a session of its own, so that it survives the terminal.
 
         Args:
@@ -65,7 +63,6 @@ class Process:
             environment: Its whole environment.
             fingerprint: A text that changes when it has to be restarted.
             cwd: Its working directory.
-            niceness: How far it stands back while others want the processor, 0 to 19.
 
         Returns:
             Its pid.
@@ -90,8 +87,6 @@ class Process:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             ).pid
-        if niceness:
-            _stand_back(pid, niceness)
         record = {"pid": pid, "born": birth_of(pid), "fingerprint": fingerprint}
         self.pid_file.write_text(json.dumps(record))
         return pid
@@ -225,12 +220,3 @@ def birth_of(pid: int) -> str | None:
 def _reap(pid: int) -> None:
     with suppress(ChildProcessError):  # not our child, so not ours to reap
         os.waitpid(pid, os.WNOHANG)
-
-
-def _stand_back(pid: int, niceness: int) -> None:
-    """Lower the priority of a process that has just been started, and so of all that it starts."""
-    with suppress(ProcessLookupError):
-        os.setpriority(os.PRIO_PROCESS, pid, niceness)
-    # Linux may share the processor among sessions first, each process of ours being one; their niceness is set apart.
-    with suppress(OSError):
-        Path(f"/proc/{pid}/autogroup").write_text(str(niceness))

@@ -33,8 +33,6 @@ class Plan:
     """What has to be there before it starts."""
     patience: float = 60.0
     """Seconds until it has to be ready."""
-    niceness: int = 0
-    """How far it stands back while others want the processor, 0 to 19."""
 
 
 ON_FEW_CORES = ("-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")

@@ -20,10 +20,6 @@ from deploy.local.servers import SERVERS, Plan
 
 SERVICES = environment.SERVICES
 PROCESSES = (*SERVERS, *SERVICES)
-NOBODY_WAITS_FOR = frozenset({"annotation_store", "qa", "versioning", "feedback"})
-"""Services that work off the log: people wait for the gateway, for ingest and for task assignment."""
-STANDS_BACK = 5
-"""Their niceness: a third of the processor's time while all want it, all of it otherwise."""
 KEPT_IN_HOME = ("kafka", "mongo", "minio", "minio-notifications", "logs", "run")
 PORT_PATIENCE_SECONDS = 5.0
 
@@ -219,7 +215,6 @@ class Stack:
             environment={key: value for key, value in known.items() if key not in environment.OPTIONAL_SETTINGS},
             ports=(port,),
             is_ready=lambda: servers.http_answers(f"http://127.0.0.1:{settings[port]}/readyz"),
-            niceness=STANDS_BACK if name in NOBODY_WAITS_FOR else 0,
         )
 
     def _start(self, plans: Sequence[Plan]) -> None:
@@ -240,7 +235,7 @@ class Stack:
             if not _becomes_free(int(settings[setting])):
                 raise PortInUseError(int(settings[setting]), setting, str(self.env_file))
         plan.prepare()
-        process.start(plan.command, plan.environment, fingerprint, CHECKOUT, plan.niceness)
+        process.start(plan.command, plan.environment, fingerprint, CHECKOUT)
 
     def _await_ready(self, plans: Sequence[Plan]) -> None:
         waiting = [plan for plan in plans if not plan.is_ready()]

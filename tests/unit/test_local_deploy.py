@@ -23,7 +23,7 @@ from deploy.local.console import Progress
 from deploy.local.errors import LocalStackError, MissingToolError, PortInUseError, ProcessDiedError
 from deploy.local.places import CHECKOUT
 from deploy.local.processes import Process
-from deploy.local.stack import NOBODY_WAITS_FOR, STANDS_BACK, Stack
+from deploy.local.stack import Stack
 from shared import settings
 
 SETTING = re.compile(r"LABELMESH_[A-Z_]+[A-Z]")
@@ -185,31 +185,6 @@ def test_a_process_is_found_again_and_stopped(sleeper, tmp_path):
     assert found.stop()
     assert found.pid is None
     assert not found.stop()
-
-
-WAITS_FOR_ITS_RANK = """
-import os, subprocess, time
-while not os.getpriority(os.PRIO_PROCESS, 0):
-    time.sleep(0.01)
-print("what it starts has", subprocess.run(["nice"], capture_output=True, text=True).stdout)
-time.sleep(60)
-"""
-
-
-def test_a_process_stands_back_with_all_that_it_starts(sleeper, tmp_path):
-    pid = sleeper.start([sys.executable, "-uc", WAITS_FOR_ITS_RANK], dict(os.environ), "first", tmp_path, niceness=5)
-
-    assert os.getpriority(os.PRIO_PROCESS, pid) == 5
-    until(lambda: "what it starts has 5" in sleeper.tail())
-
-
-def test_the_same_services_stand_back_in_containers_and_as_plain_processes():
-    containers = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())["services"]
-
-    share = round(1024 / 1.25**STANDS_BACK)  # a step of niceness is a quarter more or less
-    standing_back = {name.replace("-", "_") for name, each in containers.items() if each.get("cpu_shares") == share}
-
-    assert standing_back == NOBODY_WAITS_FOR
 
 
 def test_a_recycled_pid_is_never_touched(sleeper, tmp_path):
