@@ -183,20 +183,20 @@ def on_sample_ingested(label: SampleLabel | None, event: SampleIngested) -> Step
     """
     assets = {slot: facts.model_dump(mode="json", exclude_none=True) for slot, facts in event.assets.items()}
     facts = {"assets": assets, "metadata": event.metadata}
-    short, bodies = canonical_json(facts).decode(), []
-    if len(short) > SHORT_CHARS:
-        short, bodies = "", [body_of(event.tenant_id, event.sample_id, facts)]
+    text = canonical_json(facts).decode()
+    body = body_of(event.tenant_id, event.sample_id, facts) if len(text) > SHORT_CHARS else None
     names = {
         "external_id": event.external_id,
         "language": event.language,
-        "facts": "".join(body.id for body in bodies),
-        "short_facts": short,
+        "facts": "" if body is None else body.id,
+        "short_facts": text if body is None else "",
     }
     if label is None:
         label = SampleLabel(sample_id=event.sample_id, project_id=event.project_id, **names)
     else:
         label = label.model_copy(update=names)
-    return Step(label, [_described(event, label, event.assets)] if label.revisions or bodies else [], bodies)
+    described = [_described(event, label, event.assets)] if label.revisions or body else []
+    return Step(label, described, [body] if body else [])
 
 
 def _described(cause: Event, label: SampleLabel, assets: Mapping[str, Any]) -> SampleDescribed:
