@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from shared.events import Event
 from shared.events.imports import ImportLineFinished, ImportLinesFinished, LineOutcome
 from shared.ids import derived_id
-from shared.jobs import FAILED, LETTERS, LINES_PER_PART, OPEN, JobPart, new_part
+from shared.jobs import FAILED, LINES_PER_PART, JobPart, new_part, with_lines
 from shared.ledger import Step
 
 
@@ -52,19 +52,5 @@ def lines_key(event: ImportLinesFinished) -> str:
 
 def on_lines_finished(part: JobPart | None, event: ImportLinesFinished) -> Step[JobPart]:
     """Count the outcome of each line, once."""
-    part = part or new_part(event)
-    letters, outcomes = list(part.lines), dict(part.outcomes)
-    for outcome, numbers in event.lines.items():
-        for number in numbers:
-            place = number % LINES_PER_PART
-            letters += OPEN * (place + 1 - len(letters))
-            if letters[place] == OPEN:
-                letters[place] = LETTERS[outcome]
-                outcomes[outcome] = outcomes.get(outcome, 0) + 1
-    changes = {
-        "lines": "".join(letters),
-        "outcomes": outcomes,
-        "started": min(part.started, event.occurred_at),
-        "updated": max(part.updated, event.occurred_at),
-    }
-    return Step(part.model_copy(update=changes))
+    lines = ((number, outcome) for outcome, numbers in event.lines.items() for number in numbers)
+    return Step(with_lines(part or new_part(event), lines, event.occurred_at))

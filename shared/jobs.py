@@ -7,7 +7,7 @@ lies beside it, as a document of its own.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, Protocol
 
@@ -36,8 +36,8 @@ PARTS_AT_ONCE: Final = 100
 REMEMBERED_EVENTS: Final = 1
 """A part knows its lines itself, so it need not remember the events that told of them."""
 
-OPEN: Final = "."
-LETTERS: Final[Mapping[str, str]] = {
+_OPEN: Final = "."
+_LETTERS: Final[Mapping[str, str]] = {
     "created": "c",
     "unchanged": "u",
     "replaced": "r",
@@ -50,7 +50,7 @@ LETTERS: Final[Mapping[str, str]] = {
     "restored": "b",
     "left": "p",
 }
-_OUTCOMES: Final[Mapping[str, str]] = {letter: outcome for outcome, letter in LETTERS.items()}
+_OUTCOMES: Final[Mapping[str, str]] = {letter: outcome for outcome, letter in _LETTERS.items()}
 FAILED: Final[frozenset[str]] = frozenset({"rejected", "conflict", "erased", "left"})
 """Outcomes of lines that can be corrected and sent again, so they are kept."""
 
@@ -184,17 +184,35 @@ def on_cancelled(part: JobPart | None, event: ImportCancelled) -> Step[JobPart]:
 def on_line_finished(part: JobPart | None, event: LineFinished) -> Step[JobPart]:
     """Count the line's outcome, once."""
     part = part or new_part(event)
-    place = event.line % LINES_PER_PART
-    lines = part.lines.ljust(place + 1, OPEN)
-    if lines[place] != OPEN:
-        return Step(part)
+    counted = with_lines(part, [(event.line, event.outcome)], event.occurred_at)
+    is_news = counted is not part
+    return Step(counted, bodies=[error_of(event)] if is_news and event.outcome in FAILED else [])
+
+
+def with_lines(part: JobPart, lines: Iterable[tuple[int, str]], at: datetime) -> JobPart:
+    """Return a part with the outcomes of some lines; the very part where each of them had one before.
+
+    Args:
+        part: The part that they belong to.
+        lines: Their numbers, each with its outcome.
+        at: When they were finished.
+    """
+    letters, outcomes = list(part.lines), dict(part.outcomes)
+    for number, outcome in lines:
+        place = number % LINES_PER_PART
+        letters += _OPEN * (place + 1 - len(letters))
+        if letters[place] == _OPEN:
+            letters[place] = _LETTERS[outcome]
+            outcomes[outcome] = outcomes.get(outcome, 0) + 1
+    if outcomes == part.outcomes:
+        return part
     changes = {
-        "lines": lines[:place] + LETTERS[event.outcome] + lines[place + 1 :],
-        "outcomes": part.outcomes | {event.outcome: part.outcomes.get(event.outcome, 0) + 1},
-        "started": min(part.started, event.occurred_at),
-        "updated": max(part.updated, event.occurred_at),
+        "lines": "".join(letters),
+        "outcomes": outcomes,
+        "started": min(part.started, at),
+        "updated": max(part.updated, at),
     }
-    return Step(part.model_copy(update=changes), bodies=[error_of(event)] if event.outcome in FAILED else [])
+    return part.model_copy(update=changes)
 
 
 async def read_job(ledger: Ledger[JobPart], tenant_id: str, job_id: str, now: datetime) -> JobView:
@@ -257,7 +275,7 @@ async def read_errors(
     """
     head = await read_head(ledger, tenant_id, job_id)
     is_known = head is not None
-    failed = {LETTERS[outcome] for outcome in FAILED}
+    failed = {_LETTERS[outcome] for outcome in FAILED}
     async for first, part in read_parts(ledger, tenant_id, job_id, head, after + 1):
         is_known = True
         numbers = [first + place for place, letter in enumerate(part.lines) if letter in failed]
@@ -279,7 +297,7 @@ async def read_lines(
     head = await read_head(ledger, tenant_id, job_id)
     async for first, part in read_parts(ledger, tenant_id, job_id, head, after + 1):
         for number, letter in enumerate(part.lines, first):
-            if letter != OPEN and number > after:
+            if letter != _OPEN and number > after:
                 yield number, _OUTCOMES[letter]
 
 
