@@ -13,8 +13,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from aiokafka.partitioner import murmur2
-
 from bench.client import BenchError
 from bench.processes import Processes
 from bench.project import TENANT, BenchSettings, Project, open_tasks
@@ -22,6 +20,7 @@ from bench.tasks import seed_tasks
 from deploy.local.places import PlaceSettings
 from deploy.local.stack import Stack
 from shared.ids import sample_id_of, task_id_of
+from shared.kafka import partition_of
 from shared.mongo import Collection, connect
 
 THROUGH_THE_LOG: Final = 5_000
@@ -78,7 +77,7 @@ def _another(first: dict[str, Any], project: Project, partitions: int, number: i
     state = first["state"] | {
         "sample_id": sample_id,
         "external_id": external_id,
-        "partition": int(murmur2(sample_id.encode()) & 0x7FFFFFFF) % partitions,
+        "partition": partition_of(sample_id, partitions),
         "created_ms": first["state"]["created_ms"] + 60_000 + number,
         "tasks": tasks,
     }

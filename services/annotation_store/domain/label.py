@@ -31,6 +31,7 @@ from shared.labels.taxonomy.migrating import migrate, used_labels
 from shared.ledger import Body, Step, wait
 
 SHORT_CHARS: Final = 4096
+"""Facts of at most so many characters of JSON stand in the label itself."""
 
 
 class LabelRevision(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final, Literal
 
-from services.task_assignment.domain.tasks import KEPT_ENDS, EndedHow, EndedLease, SampleTasks, Slot, Task
+from services.task_assignment.domain.tasks import FREE, KEPT_ENDS, EndedHow, EndedLease, SampleTasks, Slot, Task
 from shared.events.tasks import REVIEW_STAGES, judges_others
 from shared.security import Lease
 
@@ -22,7 +22,7 @@ def leased_slots(task: Task, of: str | None = None) -> list[str]:
 def without_leases(sample: SampleTasks, key: str, names: Collection[str], how: EndedHow, by: str = "") -> SampleTasks:
     """Return the sample with some leased slots of a task free again, and their leases remembered as ended."""
     task = sample.tasks[key]
-    free = {name: Slot() for name in names}
+    free = dict.fromkeys(names, FREE)
     ended = _without_holders(task, names, how, by)
     return sample.with_task(key, ended.model_copy(update={"slots": task.slots | free}))
 

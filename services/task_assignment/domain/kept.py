@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from services.task_assignment.domain.due_book import DueWork, resolved
 from services.task_assignment.domain.eligibility import barred_from
 from services.task_assignment.domain.ready import Place, created_of, due_in
-from services.task_assignment.domain.tasks import SampleTasks, Slot, Task, task_key
+from services.task_assignment.domain.tasks import FREE, SampleTasks, Task, task_key
 from shared.ids import task_id_of
 
 Counts = tuple[tuple[str, int], ...]
@@ -145,7 +145,7 @@ def made_of(brief: Brief, order: int, id_: str, key: str) -> SampleTasks:
         raise KeyError(id_)
     scope = brief.scope
     sample_id = id_.removeprefix(f"{scope.tenant_id}/")
-    slots = {name: Slot() for name in fresh.slots}
+    slots = dict.fromkeys(fresh.slots, FREE)
     task = Task.model_validate({"task_id": task_id_of(sample_id, fresh.stage, 1), "stage": fresh.stage, "slots": slots})
     return SampleTasks(
         sample_id=sample_id,

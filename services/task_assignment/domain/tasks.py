@@ -53,6 +53,7 @@ class Slot(BaseModel):
 
 
 FREE: Final = Slot()
+"""A slot that nobody has; one for all, for slots are never changed in place."""
 
 
 EndedHow = Literal["released", "skipped", "expired", "forced", "reassigned", "voided"]
@@ -300,7 +301,7 @@ def on_qa_work_requested(sample: SampleTasks | None, event: QaWorkRequested) -> 
     if task.open and event.stage in REVIEW_STAGES:
         return Step(sample)
     first = 1 + max((int(name) for name in task.slots), default=-1)
-    slots = task.slots | {str(number): Slot() for number in range(first, first + event.slots)}
+    slots = task.slots | {str(number): FREE for number in range(first, first + event.slots)}
     changed = {"slots": slots, "open": True, "asked_ms": to_ms(event.occurred_at)}
     return Step(sample.with_task(key, task.model_copy(update=changed)))
 

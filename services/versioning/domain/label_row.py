@@ -21,6 +21,7 @@ BODIES = "label_bodies"
 
 
 SHORT_CHARS: Final = 4096
+"""Facts of assets of at most so many characters of JSON stand in the row itself."""
 
 
 class Revision(BaseModel):
