@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.gateway.context import TaskFacts, refuse
+from services.gateway.context import refuse
+from services.gateway.facts import TaskFacts
 from shared.catalog import ProjectVersion
 from shared.events.origin import Origin, taxonomy_versions, validation_of
 from shared.labels.answer import check_answer

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from fastapi import Request
 from fastapi.routing import APIRoute
 
 from services.gateway.answered import AnsweredLeases
 from services.gateway.ended import EndedLeases
+from services.gateway.facts import FactsCache
 from services.gateway.inner import Inner
 from services.gateway.keys import KeyStore
 from services.gateway.settings import GatewaySettings
@@ -23,48 +23,9 @@ from shared.errors import BodyTooLargeError, ConflictError, InvalidBodyError
 from shared.events import Event
 from shared.ids import derived_id, new_id
 from shared.kafka import Producer, Receipt
-from shared.labels.facts import AssetFacts
 from shared.labels.faults import Fault
 from shared.media import Media
 from shared.security import Principal
-
-CACHED_TASKS: Final = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class TaskFacts:
-    """What an answer to a task is checked against."""
-
-    project_id: str
-    project_version: int
-    assets: dict[str, AssetFacts]
-    metadata: dict[str, Any] = field(default_factory=dict)
-    """Of the sample; rules may look at it."""
-    language: str | None = None
-    """The sample's."""
-
-
-@dataclass(slots=True)
-class FactsCache:
-    """The facts of claimed tasks, bounded; the least recently claimed go first."""
-
-    _facts: OrderedDict[tuple[str, str], TaskFacts] = field(default_factory=OrderedDict)
-
-    def get(self, tenant_id: str, task_id: str) -> TaskFacts | None:
-        """Return what is known of a task."""
-        return self._facts.get((tenant_id, task_id))
-
-    def put(self, tenant_id: str, task_id: str, raw: dict[str, Any]) -> TaskFacts:
-        """Remember a task as a claim, or ``/facts``, told of it."""
-        assets = {slot: AssetFacts.model_validate(facts) for slot, facts in raw["assets"].items()}
-        sample = raw.get("sample", raw)  # a claim tells of the sample apart
-        metadata, language = sample.get("metadata", {}), sample.get("language")
-        found = TaskFacts(raw["project"], raw["project_version"], assets, metadata, language)
-        self._facts[tenant_id, task_id] = found
-        self._facts.move_to_end((tenant_id, task_id))
-        while len(self._facts) > CACHED_TASKS:
-            self._facts.popitem(last=False)
-        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.gateway.answers import checked_answer, origin_of
-from services.gateway.context import Context, TaskFacts, refuse
+from services.gateway.context import Context, refuse
+from services.gateway.facts import TaskFacts, read_facts
 from services.gateway.feedback import PredictionBody, check_prediction
 from shared import telemetry
 from shared.clock import from_ms
@@ -186,7 +187,8 @@ class Door:
             if answer.status >= 500:
                 raise UnavailableError("Task assignment does not answer; the record is read again.")
             if answer.ok:
-                facts = self._context.facts.put(caller.tenant_id, sample_id, answer.json())
+                self._context.facts.put(caller.tenant_id, sample_id, answer.json())
+                facts = read_facts(answer.json())
         if facts is None or facts.project_id != project:
             message = f"Project {project} has no sample {sample_id} to label; publish again once it is ingested."
             raise NotFoundError(message)

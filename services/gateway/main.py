@@ -25,10 +25,11 @@ from services.gateway import (
     tasks,
     taxonomies,
 )
-from services.gateway.context import Context, FactsCache
+from services.gateway.context import Context
 from services.gateway.door import BATCH_RECORDS as DOOR_BATCH_RECORDS
 from services.gateway.door import Door, Pace, read_record
 from services.gateway.ended import EndedReader
+from services.gateway.facts import FactsCache
 from services.gateway.feed import Feed, create_feed_router
 from services.gateway.idempotency import STREAMED, MongoAnswers, forget_expired, repeatable
 from services.gateway.inner import Inner, Members

@@ -9,7 +9,8 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.gateway.answers import checked_answer, origin_of
-from services.gateway.context import Context, TaskFacts, read_body, refuse
+from services.gateway.context import Context, read_body, refuse
+from services.gateway.facts import TaskFacts, read_facts
 from services.gateway.idempotency import HEADER
 from services.gateway.inner import poll
 from shared.catalog import ProjectVersion
@@ -212,7 +213,8 @@ async def _judged_by(
         answer = await context.inner.ask("task_assignment", "GET", f"/v1/tasks/{lease.task_id}/facts", caller, request)
         if not answer.ok:
             raise LabelmeshError(f"The facts of task {lease.task_id} cannot be read: {answer.body.decode()}")
-        facts = context.facts.put(caller.tenant_id, lease.task_id, answer.json())
+        context.facts.put(caller.tenant_id, lease.task_id, answer.json())
+        facts = read_facts(answer.json())
     return context.catalog.version(caller.tenant_id, lease.project_id, lease.project_version), facts
 
 

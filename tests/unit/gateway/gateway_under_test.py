@@ -14,7 +14,8 @@ from aiokafka.errors import KafkaConnectionError
 from fastapi import FastAPI, Request
 from pymongo.errors import DuplicateKeyError
 
-from services.gateway.context import Context, FactsCache
+from services.gateway.context import Context
+from services.gateway.facts import FactsCache
 from services.gateway.feed import Feed
 from services.gateway.idempotency import STREAMED, repeatable
 from services.gateway.inner import Answer, Inner, Members

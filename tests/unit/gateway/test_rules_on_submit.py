@@ -10,7 +10,7 @@ from shared.events.tasks import AnnotationSubmitted
 from shared.labels.facts import Clock
 from shared.languages import preferred_languages
 from tests.builders import a_project_spec, a_project_versioned
-from tests.unit.gateway.gateway_under_test import SAMPLE, TASK, a_gateway, the_facts
+from tests.unit.gateway.gateway_under_test import TASK, a_gateway, the_facts
 
 ENTITIES = [
     {"id": "late", "start": 43, "end": 49, "label": "city"},
@@ -83,15 +83,6 @@ async def test_rules_see_the_metadata_of_the_sample():
 
     assert [error["pointer"] for error in refused.json()["errors"]] == ["/fields/intent"]
     assert taken.status_code == 202
-
-
-async def test_the_facts_of_a_claimed_task_come_with_the_metadata_of_its_sample():
-    gateway = await a_strict_gateway()
-    sample = {"sample_id": SAMPLE, "metadata": {"channel": "phone"}}
-
-    facts = gateway.context.facts.put("acme", TASK, the_facts() | {"sample": sample})
-
-    assert facts.metadata == {"channel": "phone"}
 
 
 async def test_a_sample_with_a_clock_for_an_asset_without_times_is_refused():
