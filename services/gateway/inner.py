@@ -168,7 +168,10 @@ class Inner:
         raise UnavailableError("Task assignment does not answer; send the same request again.")
 
     async def claim(self, principal: Principal, request: Request, body: bytes, answered: Sequence[str]) -> Answer:
-        """Claim at a replica chosen by the annotator, and go on to the next while there is nothing.
+        """Claim at a replica chosen by the annotator, and go on to the next while there is less than they ask for.
+
+        A replica gives out what it owns. The next one tells of what was given just now as well, for these leases are
+        live; so the fullest answer has them all.
 
         Args:
             principal: Who claims.
@@ -182,7 +185,8 @@ class Inner:
         told = {ANSWERED_LEASES: ",".join(answered)} if answered else {}
         addresses = self._members.addresses or [self._settings.url_of("task_assignment")]
         first = crc32(principal.subject.encode()) % len(addresses)
-        answer: Answer | None = None
+        wanted = _count_in(body) if len(addresses) > 1 else 1
+        fullest: Answer | None = None
         unavailable: UnavailableError | None = None
         for address in [*addresses[first:], *addresses[:first]]:
             try:
@@ -199,11 +203,24 @@ class Inner:
             except UnavailableError as error:
                 unavailable = error  # a replica that died has not said so; another may have work
                 continue
-            if not answer.ok or answer.json()["tasks"]:
-                return answer
-        if answer is None:
+            if not answer.ok:
+                return fullest or answer
+            if fullest is None or len(answer.json()["tasks"]) >= len(fullest.json()["tasks"]):
+                fullest = answer
+            if len(fullest.json()["tasks"]) >= wanted:
+                break
+        if fullest is None:
             raise unavailable or UnavailableError("Task assignment does not answer; send the same request again.")
-        return answer
+        return fullest
+
+
+def _count_in(body: bytes) -> int:
+    """Return how many tasks a claim asks for; 1 where it does not say so in a way that can be read here."""
+    try:
+        count = orjson.loads(body)["count"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return 1
+    return count if isinstance(count, int) else 1
 
 
 async def poll(seconds: float, look: Any, interval: float = 0.05) -> Any:
