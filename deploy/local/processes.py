@@ -17,6 +17,7 @@ from deploy.local.errors import LocalStackError
 STOP_PATIENCE_SECONDS = 20.0
 LOG_BYTES = 20_000_000
 """A longer log is set aside at the next start, in place of the one set aside before."""
+AUTOGROUP_TRIES = 10
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,14 @@ class Process:
         record = self._record()
         return record is not None and record["fingerprint"] == fingerprint
 
-    def start(self, command: Sequence[str], environment: Mapping[str, str], fingerprint: str, cwd: Path) -> int:
+    def start(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        fingerprint: str,
+        cwd: Path,
+        niceness: int = 0,
+    ) -> int:
         """Start it in a session of its own, so that it survives the terminal.
 
         Args:
@@ -63,6 +71,7 @@ class Process:
             environment: Its whole environment.
             fingerprint: A text that changes when it has to be restarted.
             cwd: Its working directory.
+            niceness: How far it stands behind others where the processor is short: 0 not at all, 19 wholly.
 
         Returns:
             Its pid.
@@ -87,6 +96,8 @@ class Process:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             ).pid
+        if niceness:
+            stand_back(pid, niceness)
         record = {"pid": pid, "born": birth_of(pid), "fingerprint": fingerprint}
         self.pid_file.write_text(json.dumps(record))
         return pid
@@ -191,6 +202,31 @@ def locked(path: Path, other: str, progress: Progress) -> Iterator[None]:
             with progress.step(f"waiting for {other}"):
                 fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def stand_back(pid: int, niceness: int) -> None:
+    """Let a process that has just started, in a session of its own, stand behind others.
+
+    Where Linux groups processes by session, a niceness counts within its session alone, and the session has one of its
+    own (``man 7 sched``, autogroup).
+
+    Args:
+        pid: The process.
+        niceness: 1 to 19.
+    """
+    with suppress(ProcessLookupError, PermissionError):
+        os.setpriority(os.PRIO_PROCESS, pid, niceness)
+    with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+        _write_patiently(Path(f"/proc/{pid}/autogroup"), str(niceness))
+
+
+def _write_patiently(file: Path, text: str) -> None:
+    """Write to a file of the kernel's, which takes one such change of an ordinary user's in a tenth of a second."""
+    for _ in range(AUTOGROUP_TRIES):
+        with suppress(BlockingIOError):
+            file.write_text(text)
+            return
+        time.sleep(0.1)
 
 
 def birth_of(pid: int) -> str | None:

@@ -33,8 +33,12 @@ class Plan:
     """What has to be there before it starts."""
     patience: float = 60.0
     """Seconds until it has to be ready."""
+    niceness: int = 0
+    """How far it stands behind others where the processor is short."""
 
 
+MONGO_PATIENCE = 600.0
+"""Seconds; the stand-in reads all of its log when it starts, some 50 MB a second."""
 ON_FEW_CORES = ("-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
 """How Java runs here: other collectors work beside the program, on cores that the rest of the stack needs."""
 
@@ -97,6 +101,7 @@ def plan_mongo(home: Path, settings: Mapping[str, str], cache: Cache, memory: bo
         ports=("LABELMESH_MONGO_PORT",),
         is_ready=lambda: port_answers(int(port)),
         prepare=lambda: _require_log(data),
+        patience=MONGO_PATIENCE,
     )
 
 

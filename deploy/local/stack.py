@@ -22,6 +22,10 @@ SERVICES = environment.SERVICES
 PROCESSES = (*SERVERS, *SERVICES)
 KEPT_IN_HOME = ("kafka", "mongo", "minio", "minio-notifications", "logs", "run")
 PORT_PATIENCE_SECONDS = 5.0
+BEHIND_THE_LOG = ("annotation_store", "qa", "versioning", "feedback")
+"""Nobody waits for what these do with an answer: it is in the log, and they may be behind."""
+BEHIND = 10
+"""Their niceness: a tenth of what a process gets that somebody waits for, where all want the processor."""
 
 
 @dataclass(frozen=True)
@@ -215,6 +219,7 @@ class Stack:
             environment={key: value for key, value in known.items() if key not in environment.OPTIONAL_SETTINGS},
             ports=(port,),
             is_ready=lambda: servers.http_answers(f"http://127.0.0.1:{settings[port]}/readyz"),
+            niceness=BEHIND if name in BEHIND_THE_LOG else 0,
         )
 
     def _start(self, plans: Sequence[Plan]) -> None:
@@ -235,7 +240,7 @@ class Stack:
             if not _becomes_free(int(settings[setting])):
                 raise PortInUseError(int(settings[setting]), setting, str(self.env_file))
         plan.prepare()
-        process.start(plan.command, plan.environment, fingerprint, CHECKOUT)
+        process.start(plan.command, plan.environment, fingerprint, CHECKOUT, plan.niceness)
 
     def _await_ready(self, plans: Sequence[Plan]) -> None:
         waiting = [plan for plan in plans if not plan.is_ready()]

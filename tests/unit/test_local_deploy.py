@@ -187,6 +187,14 @@ def test_a_process_is_found_again_and_stopped(sleeper, tmp_path):
     assert not found.stop()
 
 
+def test_a_process_that_nobody_waits_for_stands_behind_the_others(sleeper):
+    pid = sleeper.start(["sleep", "60"], dict(os.environ), "first", sleeper.home, niceness=7)
+
+    assert os.getpriority(os.PRIO_PROCESS, pid) == 7
+    group = Path(f"/proc/{pid}/autogroup")
+    assert not group.exists() or group.read_text().endswith("nice 7\n")
+
+
 def test_a_recycled_pid_is_never_touched(sleeper, tmp_path):
     bystander = Process(name="bystander", home=tmp_path / "elsewhere")
     pid = run_python(bystander, "import time; print('ready'); time.sleep(60)")
