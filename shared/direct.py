@@ -11,13 +11,11 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pymongo.errors import PyMongoError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import LabelmeshError
-from shared.http import problem_of_store, problem_response
+from shared.http import foreseen, problem_response
 
 Handle = Callable[[Request, bytes, Mapping[str, str]], Awaitable[Response | None]]
 """``(request, body, path parameters) -> answer``; None leaves the request to the framework. The body has been read."""
@@ -72,10 +70,8 @@ class DirectRoutes:
         try:
             body = await replayed.read()
             response = None if body is None else await route.handle(request, body, parameters)
-        except LabelmeshError as error:
-            response = problem_response(request, error)
-        except PyMongoError as error:
-            if (problem := problem_of_store(error)) is None:
+        except Exception as error:
+            if (problem := foreseen(error)) is None:
                 raise
             response = problem_response(request, problem)
         if response is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic import ValidationError
 from pymongo.errors import PyMongoError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,8 +25,6 @@ from shared.security import Principal, read_internal
 log = structlog.get_logger()
 
 REQUEST_ID = "x-request-id"
-ANSWERED_LEASES = "answered-leases"
-"""With a claim, the gateway tells task assignment which leases of the caller have their answers in the log."""
 NEXT_LINE = "next-line"
 """A service tells the gateway after which line the next page of a job's lines begins; absent on the last page."""
 MAX_REQUEST_ID = 100
@@ -88,46 +88,57 @@ def install_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _shape(request: Request, error: RequestValidationError) -> Response:
-        found = error.errors()
-        if any(each["type"] == "json_invalid" for each in found):
-            return problem_response(request, MalformedBodyError("The body is no JSON; check its quotes and commas."))
-        faults = [
-            Fault(pointer=pointer_of_location(each["loc"]), code=each["type"].replace("_", "-"), message=each["msg"])
-            for each in found
-        ]
-        return problem_response(request, InvalidBodyError("The request has faults; see errors.", faults=faults))
+        return problem_response(request, misshapen(error))
 
     @app.exception_handler(HTTPException)
     async def _starlette(request: Request, error: HTTPException) -> Response:
-        return problem_response(request, _foreseen(error))
+        return problem_response(request, _of_framework(error))
 
     @app.exception_handler(PyMongoError)
     async def _store(request: Request, error: PyMongoError) -> Response:
-        if (problem := problem_of_store(error)) is None:
+        if (problem := foreseen(error)) is None:
             return await _unexpected(request, error)
         return problem_response(request, problem)
 
     @app.exception_handler(Exception)
     async def _unexpected(request: Request, error: Exception) -> Response:
         log.error("request_failed", path=request.url.path, exc_info=error)
-        return problem_response(request, _InternalError("This is our fault; report it with the request id."))
+        return problem_response(request, InternalError())
 
 
-def problem_of_store(error: PyMongoError) -> LabelmeshError | None:
-    """Return what to tell a client of an error of the database; None where the fault is ours."""
-    if not mongo.is_transient(error):
-        return None
-    return UnavailableError("The store does not answer; send the same request again.")
+def misshapen(error: RequestValidationError | ValidationError) -> LabelmeshError:
+    """Return what to tell a client whose body is not of the shape that it should have."""
+    found: Sequence[Any] = error.errors()
+    if any(each["type"] == "json_invalid" for each in found):
+        return MalformedBodyError("The body is no JSON; check its quotes and commas.")
+    faults = [
+        Fault(pointer=pointer_of_location(each["loc"]), code=each["type"].replace("_", "-"), message=each["msg"])
+        for each in found
+    ]
+    return InvalidBodyError("The request has faults; see errors.", faults=faults)
+
+
+def foreseen(error: Exception) -> LabelmeshError | None:
+    """Return what to tell a client of an error; None where the fault is ours."""
+    if isinstance(error, LabelmeshError):
+        return error
+    if mongo.is_transient(error):
+        return UnavailableError("The store does not answer; send the same request again.")
+    return None
 
 
 def problem_response(request: Request, error: LabelmeshError) -> Response:
     """Return the problem document of ``error`` as an answer to ``request``."""
-    request_id = getattr(request.state, "request_id", "")
+    return problem_at(request.url.path, getattr(request.state, "request_id", ""), error)
+
+
+def problem_at(path: str, request_id: str, error: LabelmeshError) -> Response:
+    """Return the problem document of ``error`` as an answer to what was asked at a path."""
     headers = {} if error.retry_after is None else {"retry-after": f"{max(1, round(error.retry_after))}"}
     if isinstance(error, UnauthenticatedError):
         headers["www-authenticate"] = "Bearer"
     return Response(
-        orjson.dumps(error.problem(instance=request.url.path, request_id=request_id)),
+        orjson.dumps(error.problem(instance=path, request_id=request_id)),
         error.status if not isinstance(error, _PlainHttpError) else error.code,
         headers,
         "application/problem+json",
@@ -148,13 +159,17 @@ def caller(request: Request, secret: str) -> Principal:
     return principal
 
 
-class _InternalError(LabelmeshError):
+class InternalError(LabelmeshError):
     """Something that we did not foresee."""
 
     status, title = 500, "Our fault"
 
+    def __init__(self) -> None:
+        super().__init__("This is our fault; report it with the request id.")
+
     @classmethod
     def slug(cls) -> str:
+        """Return the last part of the problem's type."""
         return "internal"
 
 
@@ -175,7 +190,7 @@ class _PlainHttpError(LabelmeshError):
         return super().problem(instance=instance, request_id=request_id) | {"status": self.code}
 
 
-def _foreseen(error: HTTPException) -> LabelmeshError:
+def _of_framework(error: HTTPException) -> LabelmeshError:
     """Return an error of the framework as one of ours; it wraps whatever went wrong while it read the body."""
     if isinstance(error.__cause__, LabelmeshError):
         return error.__cause__

@@ -33,7 +33,7 @@ from shared.ledger import SEEN_EVENTS, Ledger, S, Saved, says_nothing
 from shared.media import Media
 from shared.mongo import MongoLedgerStore, connect
 from shared.routes import Reaction, Route
-from shared.security import Principal
+from shared.security import Principal, read_internal
 from shared.settings import SharedSettings
 
 log = structlog.get_logger()
@@ -166,9 +166,20 @@ class Service:
 
     async def caller(self, request: Request) -> Principal:
         """Return who calls through the gateway; a FastAPI dependency, async so that no thread is asked."""
-        found = caller(request, self.settings.internal_secret.get_secret_value())
-        deleted = self.catalog.deleted(found.tenant_id)
-        return found.model_copy(update={"deleted": deleted}) if deleted else found
+        return self._as_known(caller(request, self.settings.internal_secret.get_secret_value()))
+
+    def holder(self, token: str) -> tuple[Principal, str]:
+        """Return who holds an internal token, and the id of their request.
+
+        Raises:
+            UnauthenticatedError: It is none of ours, or has expired.
+        """
+        principal, request_id = read_internal(self.settings.internal_secret.get_secret_value(), token)
+        return self._as_known(principal), request_id
+
+    def _as_known(self, principal: Principal) -> Principal:
+        deleted = self.catalog.deleted(principal.tenant_id)
+        return principal.model_copy(update={"deleted": deleted}) if deleted else principal
 
     def at_start(self, start: Callable[[], Awaitable[None]]) -> None:
         """Run ``start`` once the producer and the catalog are there, before events are read."""

@@ -11,6 +11,7 @@ from fastapi import Request
 from fastapi.routing import APIRoute
 
 from services.gateway.answered import AnsweredLeases
+from services.gateway.claiming import Claiming
 from services.gateway.ended import EndedLeases
 from services.gateway.facts import FactsCache
 from services.gateway.inner import Inner
@@ -38,6 +39,7 @@ class Context:
     media: Media
     keys: KeyStore
     inner: Inner
+    claiming: Claiming
     clock: Clock
     facts: FactsCache
     route: type[APIRoute]

@@ -6,20 +6,20 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
-from zlib import crc32
 
 import orjson
 from fastapi import Request
 from fastapi.responses import Response
 
 from services.gateway.settings import GatewaySettings
+from shared.claims import CLAIMS_PATH, AskedClaim, AskedClaims, read_answers
 from shared.clock import Clock
 from shared.connections import Connections, NoAnswerError
 from shared.errors import UnavailableError
 from shared.events import Event
 from shared.events.tasks import AssignmentMemberAnnounced
 from shared.health import Health
-from shared.http import ANSWERED_LEASES, REQUEST_ID
+from shared.http import REQUEST_ID
 from shared.ids import sample_of_task
 from shared.kafka import partition_of
 from shared.log_reader import LogReader
@@ -35,6 +35,7 @@ _PASSED_ON: Final = (
     "traceparent",
     "accept-language",
 )
+_JSON: Final = {"content-type": "application/json"}
 _SAFE_IN_PATHS: Final = "/:@!$&'()*+,;=~"
 _PASSED_BACK: Final = ("content-type", "etag", "link", "retry-after")
 
@@ -42,11 +43,11 @@ _PASSED_BACK: Final = ("content-type", "etag", "link", "retry-after")
 class Answer:
     """What a service answered."""
 
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes, decoded: Any = None) -> None:
         self.status = status
         self.headers = headers
         self.body = body
-        self._decoded: Any = None
+        self._decoded = decoded
 
     @property
     def ok(self) -> bool:
@@ -130,7 +131,7 @@ class Inner:
             UnavailableError: The service does not answer.
         """
         headers = {name: value for name in _PASSED_ON if (value := request.headers.get(name)) is not None}
-        token = sign_internal(self._secret, principal, request.state.request_id, self._clock())
+        token = self.token(principal, request)
         # The id stands in the token, but a body may be refused before the token is read.
         headers |= {"authorization": f"Bearer {token}", REQUEST_ID: request.state.request_id, **(extra_headers or {})}
         base = address or self._settings.url_of(service)
@@ -167,60 +168,24 @@ class Inner:
                 return answer.response()
         raise UnavailableError("Task assignment does not answer; send the same request again.")
 
-    async def claim(self, principal: Principal, request: Request, body: bytes, answered: Sequence[str]) -> Answer:
-        """Claim at a replica chosen by the annotator, and go on to the next while there is less than they ask for.
-
-        A replica gives out what it owns. The next one tells of what was given just now as well, for these leases are
-        live; so the fullest answer has them all.
-
-        Args:
-            principal: Who claims.
-            request: Their request.
-            body: What they ask for.
-            answered: Leases whose answers are in the log, though perhaps not folded yet.
+    async def claim(self, address: str, claims: Sequence[AskedClaim]) -> list[Answer]:
+        """Ask a replica of task assignment for several claims at once.
 
         Raises:
-            UnavailableError: No replica answers.
+            UnavailableError: It does not answer.
         """
-        told = {ANSWERED_LEASES: ",".join(answered)} if answered else {}
-        addresses = self._members.addresses or [self._settings.url_of("task_assignment")]
-        first = crc32(principal.subject.encode()) % len(addresses)
-        wanted = _count_in(body) if len(addresses) > 1 else 1
-        fullest: Answer | None = None
-        unavailable: UnavailableError | None = None
-        for address in [*addresses[first:], *addresses[:first]]:
-            try:
-                answer = await self.ask(
-                    "task_assignment",
-                    "POST",
-                    "/v1/tasks/claim",
-                    principal,
-                    request,
-                    body=body,
-                    address=address,
-                    extra_headers=told,
-                )
-            except UnavailableError as error:
-                unavailable = error  # a replica that died has not said so; another may have work
-                continue
-            if not answer.ok:
-                return fullest or answer
-            if fullest is None or len(answer.json()["tasks"]) >= len(fullest.json()["tasks"]):
-                fullest = answer
-            if len(fullest.json()["tasks"]) >= wanted:
-                break
-        if fullest is None:
-            raise unavailable or UnavailableError("Task assignment does not answer; send the same request again.")
-        return fullest
+        body = AskedClaims(claims=list(claims)).model_dump_json().encode()
+        try:
+            status, _, told = await self._connections.request("POST", address, CLAIMS_PATH, _JSON, body)
+        except NoAnswerError as error:
+            raise UnavailableError("Task assignment does not answer; send the same request again.") from error
+        if status != 200:
+            raise UnavailableError(f"Task assignment answers {status}; send the same request again.")
+        return [Answer(status, headers, orjson.dumps(body), body) for status, headers, body in read_answers(told)]
 
-
-def _count_in(body: bytes) -> int:
-    """Return how many tasks a claim asks for; 1 where it does not say so in a way that can be read here."""
-    try:
-        count = orjson.loads(body)["count"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return 1
-    return count if isinstance(count, int) else 1
+    def token(self, principal: Principal, request: Request) -> str:
+        """Return the token with which services are asked for somebody."""
+        return sign_internal(self._secret, principal, request.state.request_id, self._clock())
 
 
 async def poll(seconds: float, look: Any, interval: float = 0.05) -> Any:

@@ -25,6 +25,7 @@ from services.gateway import (
     tasks,
     taxonomies,
 )
+from services.gateway.claiming import Claiming
 from services.gateway.context import Context
 from services.gateway.door import BATCH_RECORDS as DOOR_BATCH_RECORDS
 from services.gateway.door import Door, Pace, read_record
@@ -65,6 +66,7 @@ def create_service(settings: GatewaySettings) -> Service:
         media=service.media,
         keys=keys,
         inner=inner,
+        claiming=Claiming(inner, members, settings),
         clock=utc_now,
         facts=FactsCache(),
         route=repeatable(keys.authenticate, answers, utc_now),

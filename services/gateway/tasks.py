@@ -153,7 +153,7 @@ def create_direct_routes(context: Context) -> list[DirectRoute]:
 
 async def _claim(context: Context, caller: Principal, request: Request, body: bytes) -> Response:
     answered = context.answered.of(caller)
-    answer = await context.inner.claim(caller, request, body or b"{}", answered)
+    answer = await context.claiming.claim(caller, request, body or b"{}", answered)
     if answer.ok:
         context.answered.forget(caller, answered)
         for task in answer.json()["tasks"]:

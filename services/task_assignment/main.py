@@ -8,7 +8,8 @@ from fastapi.middleware import Middleware
 
 from services.task_assignment import store as stored
 from services.task_assignment import workloads
-from services.task_assignment.api import Parts, create_direct_routes, create_router
+from services.task_assignment.api import create_router
+from services.task_assignment.claims_api import create_direct_routes
 from services.task_assignment.desk import Desk
 from services.task_assignment.domain.annotator import Annotator
 from services.task_assignment.domain.board import Board
@@ -21,6 +22,7 @@ from services.task_assignment.handlers import create_annotator_routes, create_sa
 from services.task_assignment.keeper import REPAIR_EVERY, Keeper
 from services.task_assignment.late_api import LateReader, create_late_router
 from services.task_assignment.manager_api import create_manager_router
+from services.task_assignment.parts import Parts
 from services.task_assignment.pausing import create_pausing_routes
 from services.task_assignment.settings import TaskAssignmentSettings
 from services.task_assignment.voiding import Voiding

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaConnectionError
 from fastapi import FastAPI, Request
 from pymongo.errors import DuplicateKeyError
 
+from services.gateway.claiming import Claiming
 from services.gateway.context import Context
 from services.gateway.facts import FactsCache
 from services.gateway.feed import Feed
@@ -24,6 +25,7 @@ from services.gateway.main import add_routes
 from services.gateway.settings import GatewaySettings
 from shared.body_limit import BodyLimit
 from shared.catalog import Catalog
+from shared.claims import AskedClaim
 from shared.clock import to_ms
 from shared.errors import UnavailableError
 from shared.events import Event
@@ -39,6 +41,7 @@ from tests.fakes import FakeClock
 
 E = TypeVar("E", bound=Event)
 
+CLAIM = "/v1/tasks/claim"
 LEASE_SECRET = "a lease secret that is long enough for HS256"
 SAMPLE = sample_id_of(TENANT, PROJECT, "sample-1")
 TASK = task_id_of(SAMPLE, "first_pass", 1)
@@ -173,6 +176,19 @@ class FakeServices(Inner):
         extra_headers: Mapping[str, str] | None = None,
     ) -> Answer:
         self.asked.append(Asked(service, method, path, principal.tenant_id, body, address, extra_headers or {}))
+        return self._reply(path, address)
+
+    def token(self, principal: Principal, request: Request) -> str:
+        return principal.tenant_id
+
+    async def claim(self, address: str, claims: Sequence[AskedClaim]) -> list[Answer]:
+        for each in claims:
+            told = {"answered": ",".join(each.answered)}
+            body = each.body.encode()
+            self.asked.append(Asked("task_assignment", "POST", CLAIM, each.token, body, address, told))
+        return [self._reply(CLAIM, address) for _ in claims]
+
+    def _reply(self, path: str, address: str | None) -> Answer:
         reply = self.replies.get(address or path, self.replies.get(path, (404, {"title": "Not found"})))
         if isinstance(reply, Exception):
             raise reply
@@ -273,6 +289,7 @@ async def a_gateway(*known: Event, catalog: Catalog | None = None, **settings: A
         media=Media(config),
         keys=keys,
         inner=services,
+        claiming=Claiming(services, cast(Members, members), config),
         clock=clock,
         facts=FactsCache(),
         route=repeatable(keys.authenticate, answers, clock),

@@ -8,7 +8,6 @@ import pytest
 
 from shared.direct import DirectRoutes
 from shared.events.tasks import AnnotationSubmitted
-from shared.http import ANSWERED_LEASES
 from tests.unit.gateway.gateway_under_test import TASK, GatewayUnderTest, a_gateway
 
 CLAIM = "/tasks/claim"
@@ -124,4 +123,4 @@ async def test_a_claim_tells_of_what_was_answered_since_the_last_one():
     await ask(gateway, CLAIM, "ana", {}, b"{}")
 
     told = [each.told for each in gateway.services.asked if each.path == "/v1/tasks/claim"]
-    assert told == [{ANSWERED_LEASES: "lease-1"}, {}]
+    assert told == [{"answered": "lease-1"}, {"answered": ""}]

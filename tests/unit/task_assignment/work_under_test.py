@@ -9,7 +9,6 @@ from typing import Any, cast
 
 from aiokafka import TopicPartition
 
-from services.task_assignment.api import Parts
 from services.task_assignment.claims import ClaimAnswer, ClaimRequest
 from services.task_assignment.desk import Desk
 from services.task_assignment.domain.annotator import Annotator
@@ -21,6 +20,7 @@ from services.task_assignment.escalation import Escalation
 from services.task_assignment.hand import Hand
 from services.task_assignment.handlers import create_annotator_routes, create_sample_routes, create_work_routes
 from services.task_assignment.keeper import SUBMISSION_TOPICS, Keeper
+from services.task_assignment.parts import Parts
 from services.task_assignment.pausing import create_pausing_routes
 from services.task_assignment.store import StoredSample
 from services.task_assignment.voiding import Voiding
@@ -32,7 +32,7 @@ from shared.events.work import AnnotatorWorked
 from shared.ids import sample_of_task
 from shared.kafka import Producer, Receipt
 from shared.ledger import Ledger
-from shared.security import Lease, Principal, Role, in_time, sign_lease
+from shared.security import Lease, Principal, Role, in_time, read_internal, sign_lease
 from shared.service import Service
 from tests.builders import (
     TENANT,
@@ -49,6 +49,7 @@ from tests.memory_tasks import MemoryTasks
 from tests.receiving import Receiver
 from tests.work_documents import MemoryWorkloads
 
+INTERNAL_SECRET = "an internal secret that is long enough for HS256"
 SECRET = "a lease secret that is long enough for HS256"
 PARTITION = 0
 LEASE_SECONDS = 60
@@ -100,6 +101,9 @@ class FakeService:
         self.settings = settings
         self.media = self
         self.producer = producer
+
+    def holder(self, token: str) -> tuple[Principal, str]:
+        return read_internal(INTERNAL_SECRET, token)
 
     def link(self, object_name: str) -> str:
         return f"https://media.example.org/{object_name}?signed"

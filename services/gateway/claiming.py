@@ -1,0 +1,143 @@
+"""Claims at the replicas of task assignment: those that come while requests are under way go together in the next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+from zlib import crc32
+
+import orjson
+from fastapi import Request
+
+from services.gateway.inner import Answer, Inner, Members
+from services.gateway.settings import GatewaySettings
+from shared.claims import AskedClaim
+from shared.errors import MalformedBodyError, UnavailableError
+from shared.security import Principal
+
+AT_ONCE: Final = 2
+"""Requests to a replica under way: while it serves one, the next lies ready."""
+MOST_TOGETHER: Final = 100
+
+Send = Callable[[Sequence[AskedClaim]], Awaitable[Sequence[Answer]]]
+
+
+class Claiming:
+    """Claims for whoever asks, at the replicas that there are."""
+
+    def __init__(self, inner: Inner, members: Members, settings: GatewaySettings) -> None:
+        self._inner = inner
+        self._members = members
+        self._settings = settings
+        self._lines: dict[str, Line] = {}
+
+    async def claim(self, principal: Principal, request: Request, body: bytes, answered: Sequence[str]) -> Answer:
+        """Claim at a replica chosen by the annotator, and go on to the next while there is less than they ask for.
+
+        A replica gives out what it owns. The next one tells of what was given just now as well, for these leases are
+        live; so the fullest answer has them all.
+
+        Args:
+            principal: Who claims.
+            request: Their request.
+            body: What they ask for.
+            answered: Leases whose answers are in the log, though perhaps not folded yet.
+
+        Raises:
+            MalformedBodyError: The body is no text.
+            UnavailableError: No replica answers.
+        """
+        asked = self._asked(principal, request, body, answered)
+        addresses = self._members.addresses or [self._settings.url_of("task_assignment")]
+        first = crc32(principal.subject.encode()) % len(addresses)
+        wanted = _count_in(body) if len(addresses) > 1 else 1
+        fullest: Answer | None = None
+        unavailable: UnavailableError | None = None
+        for address in [*addresses[first:], *addresses[:first]]:
+            try:
+                answer = await self._line(address).ask(asked)
+            except UnavailableError as error:
+                unavailable = error  # a replica that died has not said so; another may have work
+                continue
+            if not answer.ok:
+                return fullest or answer
+            if fullest is None or len(answer.json()["tasks"]) >= len(fullest.json()["tasks"]):
+                fullest = answer
+            if len(fullest.json()["tasks"]) >= wanted:
+                break
+        if fullest is None:
+            raise unavailable or UnavailableError("Task assignment does not answer; send the same request again.")
+        return fullest
+
+    def _asked(self, principal: Principal, request: Request, body: bytes, answered: Sequence[str]) -> AskedClaim:
+        try:
+            text = body.decode()
+        except UnicodeDecodeError as error:
+            raise MalformedBodyError("The body is no UTF-8 text; JSON always is.") from error
+        return AskedClaim(
+            token=self._inner.token(principal, request),
+            body=text,
+            answered=list(answered),
+            accept_language=request.headers.get("accept-language", ""),
+            traceparent=request.headers.get("traceparent", ""),
+        )
+
+    def _line(self, address: str) -> Line:
+        """Return the line before a replica; those before replicas that left are forgotten."""
+        if address not in self._lines:
+            known = {*self._members.addresses, address}
+            self._lines = {each: line for each, line in self._lines.items() if each in known}
+            self._lines[address] = Line(lambda claims: self._inner.claim(address, claims))
+        return self._lines[address]
+
+
+class Line:
+    """Where claims wait for a replica, and are sent together once it has time for more."""
+
+    def __init__(self, send: Send) -> None:
+        """Begin with nothing.
+
+        Args:
+            send: Sends claims and returns their answers, in their order.
+        """
+        self._send = send
+        self._waiting: list[tuple[AskedClaim, asyncio.Future[Answer]]] = []
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def ask(self, claim: AskedClaim) -> Answer:
+        """Return the answer to a claim.
+
+        Raises:
+            UnavailableError: The replica does not answer.
+        """
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((claim, answer))
+        if len(self._under_way) < AT_ONCE:
+            task = asyncio.create_task(self._send_waiting(), name="claims")
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        return await answer
+
+    async def _send_waiting(self) -> None:
+        while self._waiting:
+            together, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
+            try:
+                answers = await self._send([claim for claim, _ in together])
+            except Exception as error:
+                for _, answer in together:
+                    if not answer.done():
+                        answer.set_exception(error)
+                continue
+            for (_, answer), told in zip(together, answers, strict=True):
+                if not answer.done():
+                    answer.set_result(told)
+
+
+def _count_in(body: bytes) -> int:
+    """Return how many tasks a claim asks for; 1 where it does not say so in a way that can be read here."""
+    try:
+        count = orjson.loads(body)["count"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return 1
+    return count if isinstance(count, int) else 1

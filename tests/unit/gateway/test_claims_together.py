@@ -1,0 +1,118 @@
+"""Claims that come while requests are under way go together in the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from services.gateway.claiming import AT_ONCE, MOST_TOGETHER, Line
+from services.gateway.inner import Answer
+from shared.claims import AskedClaim
+from shared.errors import UnavailableError
+
+
+class SlowReplica:
+    """Answers a request when it is told to; each claim by its body."""
+
+    def __init__(self) -> None:
+        self.requests: list[list[str]] = []
+        self._gates: list[asyncio.Future[None]] = []
+
+    async def send(self, claims: Sequence[AskedClaim]) -> list[Answer]:
+        self.requests.append([claim.body for claim in claims])
+        gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._gates.append(gate)
+        await gate
+        return [Answer(200, {}, claim.body.encode()) for claim in claims]
+
+    async def answer(self, number: int, error: Exception | None = None) -> None:
+        if error is None:
+            self._gates[number].set_result(None)
+        else:
+            self._gates[number].set_exception(error)
+        await settled()
+
+
+async def settled() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def asked(line: Line, *bodies: str) -> list[asyncio.Task[Answer]]:
+    tasks = [asyncio.create_task(line.ask(AskedClaim(token="t", body=body))) for body in bodies]
+    await settled()
+    return tasks
+
+
+async def test_a_claim_that_comes_alone_goes_at_once():
+    replica = SlowReplica()
+    line = Line(replica.send)
+
+    [answer] = await asked(line, "a")
+    await replica.answer(0)
+
+    assert replica.requests == [["a"]]
+    assert (await answer).body == b"a"
+
+
+async def test_those_that_come_meanwhile_go_together_and_each_gets_its_own_answer():
+    replica = SlowReplica()
+    line = Line(replica.send)
+    first = [task for body in "ab"[:AT_ONCE] for task in await asked(line, body)]
+
+    meanwhile = await asked(line, "c", "d", "e")
+    assert replica.requests == [["a"], ["b"]]
+    await replica.answer(1)
+    assert replica.requests == [["a"], ["b"], ["c", "d", "e"]]
+    await replica.answer(2)
+    await replica.answer(0)
+
+    assert [(await task).body for task in [*first, *meanwhile]] == [b"a", b"b", b"c", b"d", b"e"]
+
+
+async def test_one_who_went_away_takes_nobody_with_them():
+    replica = SlowReplica()
+    line = Line(replica.send)
+    await asked(line, "a")
+    await asked(line, "b")
+    gone, waits = await asked(line, "c", "d")
+
+    gone.cancel()
+    await settled()
+    await replica.answer(0)
+    await replica.answer(2)
+
+    assert (await waits).body == b"d"
+
+
+async def test_a_request_that_fails_is_told_to_all_in_it_and_the_next_goes_on():
+    replica = SlowReplica()
+    line = Line(replica.send)
+    await asked(line, "a")
+    await asked(line, "b")
+    together = await asked(line, "c", "d")
+    await replica.answer(0)
+
+    await replica.answer(2, UnavailableError("gone"))
+    [later] = await asked(line, "e")
+    await replica.answer(3)
+
+    for task in together:
+        with pytest.raises(UnavailableError):
+            await task
+    assert (await later).body == b"e"
+
+
+async def test_no_request_is_longer_than_the_service_reads():
+    replica = SlowReplica()
+    line = Line(replica.send)
+    await asked(line, "a")
+    await asked(line, "b")
+
+    await asked(line, *(f"c{number}" for number in range(MOST_TOGETHER + 1)))
+    await replica.answer(0)
+    await replica.answer(2)
+
+    assert [len(request) for request in replica.requests] == [1, 1, MOST_TOGETHER, 1]
