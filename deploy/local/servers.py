@@ -38,7 +38,7 @@ class Plan:
 
 
 MONGO_PATIENCE = 600.0
-"""Seconds; the stand-in reads all of its log when it starts, some 50 MB a second."""
+"""Seconds; the stand-in reads all of its log when it starts, and 4 GB of it took more than a minute."""
 ON_FEW_CORES = ("-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
 """How Java runs here: other collectors work beside the program, on cores that the rest of the stack needs."""
 
