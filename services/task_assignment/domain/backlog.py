@@ -66,6 +66,7 @@ class Backlog:
             entry = heapq.heappop(self._rest)
             if self._is_in(entry):
                 self._front.append(entry)
+                begin += entry < first  # some that were refused stand before the first
         return self._front[begin : min(begin + most, bisect_left(self._front, (end, "", "")))]
 
     def take(self, entry: Entry) -> None:

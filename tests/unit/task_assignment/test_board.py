@@ -6,7 +6,7 @@ from typing import Any
 
 from services.task_assignment.domain.board import Board
 from services.task_assignment.domain.picks import Empty, Pick
-from services.task_assignment.domain.ready import Seeker
+from services.task_assignment.domain.ready import Seeker, Serving
 from services.task_assignment.domain.tasks import SampleTasks, on_qa_work_requested
 from tests.builders import a_qa_work_requested
 from tests.unit.task_assignment.test_tasks import a_sample, leased
@@ -159,6 +159,16 @@ def test_counts_follow_the_samples_and_go_with_their_partition():
     board.disown([PARTITION])
     assert board.counts() == {}
     assert isinstance(board.pick(a_seeker()), Empty)
+
+
+def test_one_is_drawn_from_behind_those_of_higher_priority_that_somebody_may_not_take():
+    urgent = [a_sample(sample_id=f"urgent-{number}").model_copy(update={"priority": 1}) for number in range(2)]
+    board = a_board(*urgent, a_sample(sample_id="usual"))
+    at_random = a_seeker(serving={a_sample().project_id: Serving(random_within=2)})
+
+    pick = board.pick(at_random, {sample.tasks["first_pass-1"].task_id for sample in urgent})
+
+    assert sample_of(pick) == "usual"
 
 
 def test_a_task_that_is_written_often_stands_in_the_queue_once():
