@@ -21,7 +21,23 @@ from shared.ledger import Position
 
 log = structlog.get_logger()
 
+ASK_SECONDS: Final = 3.0
+"""The group expels a member that is busy for longer than its heartbeat, ten seconds."""
 COMMIT_INTERVAL: Final = 1.0
+
+
+async def positions_of(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+    """Return the offset at which each partition is read on: what was committed, else 0.
+
+    Empty when the broker does not say within three seconds.
+    """
+    asked = asyncio.gather(*(consumer.committed(partition) for partition in partitions))
+    try:
+        committed = await asyncio.wait_for(asked, ASK_SECONDS)
+    except (KafkaError, TimeoutError) as error:
+        log.warning("positions_not_told", error=str(error))
+        return {}
+    return {partition: offset or 0 for partition, offset in zip(partitions, committed, strict=True)}
 
 
 class OffsetCommits:

@@ -10,8 +10,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from itertools import chain
 from typing import Any, Final
@@ -24,7 +23,8 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
 from shared import kafka, media, mongo, telemetry
-from shared.commits import OffsetCommits
+from shared.batches import as_it_is, as_they_came, by_bytes, emptied, ends_of, still_ours
+from shared.commits import OffsetCommits, positions_of
 from shared.errors import LabelmeshError
 from shared.events import DEAD_LETTER_TOPIC, Event, decode, encode
 from shared.health import Health
@@ -37,9 +37,6 @@ from shared.routes import Reaction, Route, apply_together, group_routes, split_a
 log = structlog.get_logger()
 
 BATCH_RECORDS: Final = 500
-BATCH_BYTES: Final = 4 * 1024 * 1024
-"""As much is handled together, for what is large is there several times meanwhile. A claim check counts as the least
-that it may stand for."""
 BATCH_EVERY: Final = timedelta(milliseconds=100)
 """How soon a batch may follow the one before it. The first after a pause is handled at once; under load, what comes
 meanwhile makes the next one fuller, and what a batch costs however small it is (two rounds to the database, requests
@@ -63,14 +60,25 @@ RawDecoder = Callable[[ConsumerRecord[Any, Any]], Sequence[Event]]
 class PartitionWatcher:
     """Told which partitions this process owns, and how far each was folded. Override what is of interest."""
 
-    async def on_assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """These partitions are ours from here on."""
+    async def on_assigned(
+        self, partitions: Sequence[TopicPartition], positions: Mapping[TopicPartition, int]
+    ) -> Mapping[TopicPartition, int]:
+        """These partitions are ours from here on.
+
+        Args:
+            partitions: All that are.
+            positions: The offsets at which they are read on; of those that the broker did not tell of, none.
+
+        Returns:
+            Offsets to read on from instead, where they are further back.
+        """
+        return {}
 
     async def on_revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """These partitions are not ours any more."""
 
-    def on_folded(self, topic: str, partition: int, timestamp_ms: int) -> None:
-        """All records of the partition up to one of this timestamp are folded."""
+    def on_folded(self, topic: str, partition: int, timestamp_ms: int, offset: int) -> None:
+        """All records of the partition below an offset are folded, the last of them of this timestamp."""
 
 
 class Consumer:
@@ -117,7 +125,15 @@ class Consumer:
         self._marks = {route.event for route in routes if isinstance(route, Reaction) and route.is_mark}
         self._media = object_store
         self._raw_topics = dict(raw_topics or {})
-        self._watcher = watcher or PartitionWatcher()
+        self._watcher = watcher
+        self._settled = asyncio.Event()
+        """It is known of each partition where it is read on."""
+        self._settled.set()
+        self._sought: frozenset[TopicPartition] = frozenset()
+        """Partitions of the last assignment that are read on from further back."""
+        self._assignments = 0
+        self._read_in = 0
+        """In which assignment the batch was read that is handled."""
         self._before = before
         self._batch_every = batch_every.total_seconds()
         self._batch_records = batch_records
@@ -137,8 +153,8 @@ class Consumer:
             max_poll_interval_ms=600_000,
             max_partition_fetch_bytes=FETCH_BYTES,
             fetch_max_wait_ms=int(FETCH_WAIT.total_seconds() * 1000),
-            parser=_as_they_came,
-            decoder=_as_it_is,
+            parser=as_they_came,
+            decoder=as_it_is,
         )
         self._subscriber(self._on_batch)
         self._subscriber.get_msg = self._next_batch  # type: ignore[method-assign]  # see there
@@ -150,12 +166,16 @@ class Consumer:
         have to be short then, and a process that has nothing to do would ask its consumers a hundred times a second.
         """
         found = await consumer.getmany(timeout_ms=IDLE_WAIT_MS, max_records=self._batch_records)
+        if not self._settled.is_set():
+            await self._settled.wait()
+            found = {partition: records for partition, records in found.items() if partition not in self._sought}
+        self._read_in = self._assignments
         return tuple(chain.from_iterable(found.values()))
 
     async def _on_batch(self, message: KafkaMessage) -> None:
         records: tuple[ConsumerRecord[Any, Any], ...] = message.raw_message
         # FastStream's message is part of a cycle: what it holds would stay until Python looks for such, which is seldom.
-        message.raw_message = _emptied(records)
+        message.raw_message = emptied(records)
         if len(records) >= self._batch_records:
             await self._handle_all(message.consumer, records)
             return
@@ -166,14 +186,14 @@ class Consumer:
             await asyncio.sleep(max(self._batch_every - took, min(took, self._batch_every)))
 
     async def _handle_all(self, consumer: AIOKafkaConsumer, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
-        for some in _by_bytes(records):
+        for some in by_bytes(records):
             if not await self._handle(consumer, some):
                 return  # what comes after it must not be committed
 
     async def _handle(self, consumer: AIOKafkaConsumer, records: Sequence[ConsumerRecord[Any, Any]]) -> bool:
         """Apply records and return True; False where another has them now, or nothing can be applied any more."""
         attempt = 0
-        while _still_ours(consumer, records):
+        while still_ours(consumer, records):
             try:
                 await self._apply(records, one_by_one=attempt >= 2)
                 break
@@ -190,12 +210,9 @@ class Consumer:
                 await asyncio.sleep(min(MAX_BACKOFF, 0.1 * 2**attempt) * random.uniform(0.5, 1))  # noqa: S311
         else:
             return False  # the partitions have a new owner, who reads this batch
-        newest: dict[tuple[str, int], int] = {}
-        for record in records:
-            place = record.topic, record.partition
-            newest[place] = max(record.timestamp, newest.get(place, 0))
-        for (topic, partition), timestamp in newest.items():
-            self._watcher.on_folded(topic, partition, timestamp)
+        if self._watcher is not None and self._read_in == self._assignments:
+            for (topic, partition), (timestamp, offset) in ends_of(records).items():
+                self._watcher.on_folded(topic, partition, timestamp, offset)
         self._commits.note(records)
         await self._commits.flush(consumer)
         self._measure(consumer, records)
@@ -296,8 +313,21 @@ class Consumer:
             telemetry.LAG.labels(self._group, record.topic, str(record.partition)).set(lag)
 
     async def assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """Begin with partitions that the group gave us."""
-        await self._watcher.on_assigned(partitions)
+        """Begin with partitions that the group gave us, each from where the watcher says if that is further back."""
+        self._assignments += 1
+        consumer = self._subscriber.consumer
+        if self._watcher is None or consumer is None:
+            return
+        self._settled.clear()
+        self._sought = frozenset()
+        try:
+            positions = await positions_of(consumer, partitions)
+            begins = await self._watcher.on_assigned(partitions, positions)
+            self._sought = frozenset(each for each, at in begins.items() if at < positions.get(each, 0))
+            for partition in self._sought:  # nothing that was read before is handed on after this
+                consumer.seek(partition, begins[partition])
+        finally:
+            self._settled.set()
 
     async def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Let go of partitions that the group takes from us."""
@@ -306,7 +336,8 @@ class Consumer:
         self._commits.forget(partitions)
         for partition in partitions:
             telemetry.forget_lag(self._group, partition.topic, partition.partition)
-        await self._watcher.on_revoked(partitions)
+        if self._watcher is not None:
+            await self._watcher.on_revoked(partitions)
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
@@ -320,47 +351,10 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
         await self._consumer.revoked(list(revoked))
 
 
-async def _as_they_came(records: Sequence[ConsumerRecord[Any, Any]], parse: Callable[[Any], Any]) -> KafkaMessage:
-    """Make the message of a batch without looking at headers: FastStream's own way reads those of every record."""
-    message: KafkaMessage = await parse(_emptied(records))
-    message.raw_message = tuple(records)
-    return message
-
-
-def _emptied(records: Sequence[ConsumerRecord[Any, Any]]) -> tuple[ConsumerRecord[Any, Any], ...]:
-    """Return the first of some records, by which FastStream knows a batch, without what is in it."""
-    return (replace(records[0], headers=(), value=None),)
-
-
-def _by_bytes(records: Sequence[ConsumerRecord[Any, Any]]) -> Iterator[list[ConsumerRecord[Any, Any]]]:
-    """Yield records in order, so many at a time that their bodies are within ``BATCH_BYTES``; one may be more."""
-    some: list[ConsumerRecord[Any, Any]] = []
-    held = 0
-    for record in records:
-        size = kafka.least_bytes(record)
-        if some and held + size > BATCH_BYTES:
-            yield some
-            some, held = [], 0
-        some.append(record)
-        held += size
-    if some:
-        yield some
-
-
-async def _as_it_is(message: KafkaMessage) -> KafkaMessage:
-    """Leave the batch undecoded: one undecodable record would fail the decoding of all."""
-    return message
-
-
 def may_pass(error: Exception) -> bool:
     """Return whether the same batch may go through later without anybody's doing."""
     ours = isinstance(error, LabelmeshError) and error.retryable
     return ours or mongo.is_transient(error) or kafka.is_transient(error) or media.is_transient(error)
-
-
-def _still_ours(consumer: AIOKafkaConsumer, records: Sequence[ConsumerRecord[Any, Any]]) -> bool:
-    assignment = consumer.assignment()
-    return all(TopicPartition(record.topic, record.partition) in assignment for record in records)
 
 
 def _death(group: str, position: Position, error: str, detail: str) -> list[tuple[str, bytes]]:

@@ -121,6 +121,7 @@ class Ledger(Generic[S]):
         state: type[S],
         *,
         on_saved: Callable[[Mapping[str, Saved[S]]], None] | None = None,
+        on_unchanged: Callable[[Mapping[str, Saved[S]]], None] | None = None,
         in_thread: bool = False,
         remembers: int = SEEN_EVENTS,
         after_erasure: Callable[[Any], Sequence[Event]] = says_nothing,
@@ -134,6 +135,7 @@ class Ledger(Generic[S]):
             publish: Announces events and returns once the broker has them all.
             state: The model of an aggregate's state.
             on_saved: Told of each state that was written, by id.
+            on_unchanged: Told of each state that events came for which changed nothing, redelivered ones say, by id.
             in_thread: Apply steps beside the event loop, where a batch of them takes more than some 20 ms.
             remembers: How many event ids a document remembers. A service that dies announces its last events anew:
                 more of them than this about one aggregate would count twice, so hot aggregates remember more.
@@ -148,6 +150,7 @@ class Ledger(Generic[S]):
         self._publish = publish
         self._state = state
         self._on_saved = on_saved
+        self._on_unchanged = on_unchanged
         self._in_thread = in_thread
         self._remembers = remembers
         self._recent: OrderedDict[str, Entry[S]] = OrderedDict()
@@ -262,6 +265,8 @@ class Ledger(Generic[S]):
 
     async def _save(self, entries: Sequence[Entry[S]], committed: Mapping[str, int]) -> set[str]:
         changed = [entry for entry in entries if entry.dirty]
+        if self._on_unchanged is not None and (unchanged := _states(each for each in entries if not each.dirty)):
+            self._on_unchanged(unchanged)
         if not changed:
             return set()
         bodies = [body for entry in changed for body in entry.bodies]
@@ -284,8 +289,7 @@ class Ledger(Generic[S]):
         for entry in written:
             entry.was_written(saved_as[entry.id])
         if self._on_saved is not None:
-            saved = {entry.id: Saved(entry.state, entry.revision) for entry in written if entry.state is not None}
-            self._on_saved(saved)
+            self._on_saved(_states(written))
         return lost
 
     def _remember(self, entries: Iterable[Entry[S]]) -> None:
@@ -303,3 +307,7 @@ class Ledger(Generic[S]):
         self._recent[entry.id] = entry if known is None or known.revision <= entry.revision else known
         while len(self._recent) > REMEMBERED:
             self._recent.popitem(last=False)
+
+
+def _states(entries: Iterable[Entry[S]]) -> dict[str, Saved[S]]:
+    return {entry.id: Saved(entry.state, entry.revision) for entry in entries if entry.state is not None}

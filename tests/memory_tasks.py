@@ -22,6 +22,7 @@ from services.task_assignment.domain.tasks import (
     key_of_task,
 )
 from services.task_assignment.holdings import Holdings
+from services.task_assignment.images import Images, Manifest, digest_of
 from services.task_assignment.store import Learn, Store, StoredSample
 from shared.events.tasks import judges_others
 from shared.ids import sample_of_task
@@ -69,8 +70,12 @@ class MemoryTasks(Store):
         await self._pass("of_partitions")
         for document in self.sample_documents.documents.values():
             if document["state"] is not None and document["state"]["partition"] in partitions:
-                known = {name: document["state"][name] for name in ON_THE_BOARD if name in document["state"]}
-                yield [document | {"state": known}]
+                yield [_on_the_board(document)]
+
+    async def documents(self, ids: Sequence[str]) -> AsyncIterator[list[Document]]:
+        await self._pass("documents")
+        kept = self.sample_documents.documents
+        yield [_on_the_board(kept[id_]) for id_ in ids if id_ in kept and kept[id_]["state"] is not None]
 
     async def revisions(self, partitions: Sequence[int]) -> AsyncIterator[dict[str, int]]:
         await self._pass("revisions")
@@ -194,6 +199,47 @@ class MemoryTasks(Store):
         lost = await self.sample_documents.replace([document | state])
         assert not lost, "nothing comes between the reading and the writing of one update"
         return True
+
+
+class MemoryImages(Images):
+    """Images in memory, under the same guard."""
+
+    def __init__(self, fuse: Fuse | None = None) -> None:
+        self.fuse = fuse or Fuse()
+        self.of: dict[int, Manifest] = {}
+        self.data: dict[str, bytes] = {}
+
+    async def manifests(self, partitions: Iterable[int]) -> dict[int, Manifest]:
+        await self._pass("manifests")
+        return {partition: self.of[partition] for partition in partitions if partition in self.of}
+
+    async def read(self, manifest: Manifest) -> bytes | None:
+        await self._pass("read")
+        data = self.data.get(manifest.generation, b"")
+        return data if digest_of(data) == manifest.digest else None
+
+    async def write(self, manifest: Manifest, data: bytes) -> bool:
+        await self._pass("write chunks")
+        self.data[manifest.generation] = data
+        await self._pass("write manifest")
+        before = self.of.get(manifest.partition)
+        if manifest.revision != (0 if before is None else before.revision) + 1:
+            del self.data[manifest.generation]
+            return False
+        self.of[manifest.partition] = manifest
+        await self._pass("delete")
+        if before is not None:
+            self.data.pop(before.generation, None)
+        return True
+
+    async def _pass(self, place: str) -> None:
+        self.fuse.burn(place)
+        await asyncio.sleep(0)
+
+
+def _on_the_board(document: Document) -> Document:
+    known = {name: document["state"][name] for name in ON_THE_BOARD if name in document["state"]}
+    return document | {"state": known}
 
 
 def _document(lease: Lease) -> str:

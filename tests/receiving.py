@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from shared.events import Event
 from shared.ledger import DeadLetter, Delivery, Position
@@ -17,7 +17,8 @@ class Receiver:
         self._groups = group_routes(routes)
         self._marks = {route.event for route in routes if isinstance(route, Reaction) and route.is_mark}
         self._partition = partition
-        self._lengths: Counter[str] = Counter()
+        self.lengths: Counter[str] = Counter()
+        """By topic, the offset at which the next event will stand."""
         self._received: list[Delivery] = []
 
     async def receive(self, *events: Event) -> list[DeadLetter]:
@@ -30,9 +31,14 @@ class Receiver:
         """Apply everything again, in the order of the log, as after a crash before the first commit."""
         return await self._apply(self._received)
 
+    async def receive_again_from(self, offsets: Mapping[str, int]) -> list[DeadLetter]:
+        """Apply again what stands at these offsets of topics, or behind them."""
+        positions = [(each, each.position) for each in self._received]
+        return await self._apply([each for each, at in positions if at.offset >= offsets.get(at.topic, at.offset + 1)])
+
     def _append(self, event: Event) -> Delivery:
-        offset = self._lengths[event.topic]
-        self._lengths[event.topic] += 1
+        offset = self.lengths[event.topic]
+        self.lengths[event.topic] += 1
         placed = event.model_copy(update={"log_partition": self._partition, "log_offset": offset})
         return Delivery(placed, Position(event.topic, self._partition, offset))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Final, TypeVar
 
@@ -16,9 +16,10 @@ from services.task_assignment.domain.ages import bounded
 from services.task_assignment.domain.board import Board
 from services.task_assignment.domain.picks import DueLease, DueReturn
 from services.task_assignment.domain.taking_back import TAKE_BACK_AFTER_MS, taken_back_before
+from services.task_assignment.imaging import Imager
 from services.task_assignment.leases import lease_of, released
 from services.task_assignment.loading import Loader
-from services.task_assignment.metrics import EXPIRED, HELD, LATE, OLDEST, OWNED, READY
+from services.task_assignment.metrics import EXPIRED, HELD, LATE, OLDEST, OWNED, READY, WHOLE
 from services.task_assignment.store import Store
 from shared.clock import Clock, to_ms
 from shared.consumer import PartitionWatcher
@@ -46,9 +47,12 @@ REPAIR_REST: Final = 20
 class Keeper(PartitionWatcher):
     """Watches partitions come, go and progress."""
 
-    def __init__(self, store: Store, board: Board, producer: Producer, clock: Clock, *, address: str) -> None:
+    def __init__(
+        self, store: Store, board: Board, imager: Imager, producer: Producer, clock: Clock, *, address: str
+    ) -> None:
         self._store = store
         self._board = board
+        self._imager = imager
         self._producer = producer
         self._clock = clock
         self._address = address
@@ -56,21 +60,37 @@ class Keeper(PartitionWatcher):
         self._folded: dict[tuple[str, int], int] = {}
         self._ticked: dict[int, int] = defaultdict(int)
         self._books = Bookkeeper(store, board, clock)
-        self._loader = Loader(store, board, self._books)
+        self._loader = Loader(store, board, self._books, imager)
         self._repairs_after = 0.0
 
-    async def on_assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """Say that the partitions that came are served here, and begin to read their samples."""
+    async def on_assigned(
+        self, partitions: Sequence[TopicPartition], positions: Mapping[TopicPartition, int]
+    ) -> Mapping[TopicPartition, int]:
+        """Say that the partitions that came are served here, and begin to read their samples.
+
+        Returns:
+            Where the images end that they begin from: what came after is to be folded again.
+        """
         came = {each.partition for each in partitions if each.topic == SampleIngested.topic}
+        topics: dict[int, dict[str, int | None]] = {partition: {} for partition in came}
+        for each in partitions:
+            topics.setdefault(each.partition, {})[each.topic] = positions.get(each)
+        manifests = await self._imager.begin(topics)
         self._board.own(came)
-        self._loader.load(came)
+        self._loader.load({partition: manifests.get(partition) for partition in came})
         await self._announce()
-        log.info("partitions_taken_over", partitions=len(came))
+        log.info("partitions_taken_over", partitions=len(came), images=len(manifests))
+        return {
+            TopicPartition(topic, partition): offset
+            for partition, manifest in manifests.items()
+            for topic, offset in manifest.offsets.items()
+        }
 
     async def on_revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Forget the partitions that went."""
         went = {each.partition for each in partitions if each.topic == SampleIngested.topic}
         self._loader.forget(went)
+        self._imager.forget(went)
         self._board.disown(went)
         self._books.give_up(went)
         for each in partitions:
@@ -80,8 +100,9 @@ class Keeper(PartitionWatcher):
         """Return once the samples of all partitions that came are known."""
         await self._loader.finished()
 
-    def on_folded(self, topic: str, partition: int, timestamp_ms: int) -> None:
-        """Note the broker's time up to which submissions of a partition are folded."""
+    def on_folded(self, topic: str, partition: int, timestamp_ms: int, offset: int) -> None:
+        """Note how far a partition is folded, and of submissions up to which time of the broker's."""
+        self._imager.on_folded(topic, partition, offset)
         if topic in SUBMISSION_TOPICS:
             self._folded[topic, partition] = max(timestamp_ms, self._folded.get((topic, partition), 0))
 
@@ -109,6 +130,7 @@ class Keeper(PartitionWatcher):
         """Write the figures that changed since they were last written."""
         await self._books.write()
         OWNED.set(len(self._board.owned))
+        WHOLE.set(len(self._board.whole))
         self._measure(to_ms(self._clock()))
 
     async def repair(self) -> None:
@@ -119,18 +141,32 @@ class Keeper(PartitionWatcher):
         began = time.monotonic()
         if began < self._repairs_after:
             return
-        async for revisions in self._store.revisions(sorted(self._board.whole)):
-            behind = [id_ for id_, revision in revisions.items() if self._board.is_behind(id_, revision)]
-            for stored in (await self._store.samples(behind)).values() if behind else ():
-                self._board.put(stored.sample, stored.revision)
+        await self._compare(self._board.whole)
         ended = time.monotonic()
         self._repairs_after = ended + REPAIR_REST * (ended - began) - REPAIR_EVERY.total_seconds()
+
+    async def repair_after_images(self) -> None:
+        """Compare partitions that began from images with the store: an image tells of no claim that came after it."""
+        for partition in sorted(self._imager.unsure & self._board.whole):
+            self._imager.unsure.discard(partition)
+            try:
+                await self._compare({partition})
+            except Exception:
+                self._imager.unsure.add(partition)
+                raise
 
     async def leave(self) -> None:
         """Say that nothing is served here any more."""
         await self._loader.stop()
         self._board.disown(self._board.owned)
         await self._announce()
+
+    async def _compare(self, partitions: Collection[int]) -> None:
+        for partition in sorted(partitions):
+            async for revisions in self._store.revisions([partition]):
+                behind = [id_ for id_, revision in revisions.items() if self._board.is_behind(id_, revision, partition)]
+                for stored in (await self._store.samples(behind)).values() if behind else ():
+                    self._board.put(stored.sample, stored.revision)
 
     async def _do_each(self, partition: int, due: Sequence[D], act: Callable[[D], Awaitable[None]]) -> None:
         """Do what is due, one after the other; what cannot be done, and all behind it, is due again."""

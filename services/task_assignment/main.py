@@ -19,6 +19,8 @@ from services.task_assignment.door_caps import DoorCaps
 from services.task_assignment.escalation import Escalation
 from services.task_assignment.hand import Hand
 from services.task_assignment.handlers import create_annotator_routes, create_sample_routes, create_work_routes
+from services.task_assignment.images import Images
+from services.task_assignment.imaging import Imager
 from services.task_assignment.keeper import REPAIR_EVERY, Keeper
 from services.task_assignment.late_api import LateReader, create_late_router
 from services.task_assignment.manager_api import create_manager_router
@@ -38,9 +40,12 @@ def create_service(settings: TaskAssignmentSettings, clock: Clock = utc_now) -> 
     """Return the service, wired and not yet started; the clock may be off, for the broker's alone decides."""
     service = Service("task_assignment", settings, settings.task_assignment_port, linger_ms=0)
     board = Board()
-    samples = service.ledger(stored.SAMPLES, SampleTasks, on_saved=board.put_saved, without_none=True)
+    samples = service.ledger(
+        stored.SAMPLES, SampleTasks, on_saved=board.put_saved, on_unchanged=board.put_saved, without_none=True
+    )
     store = stored.Store(service.database, samples.learn)
-    keeper = Keeper(store, board, service.producer, clock, address=settings.task_assignment_url)
+    imager = Imager(Images(service.database), board, partitions=settings.partitions)
+    keeper = Keeper(store, board, imager, service.producer, clock, address=settings.task_assignment_url)
     escalation = Escalation(service.catalog)
     desk = Desk(
         store, board, service.catalog, service.producer, clock, partitions=settings.partitions, escalation=escalation
@@ -76,6 +81,8 @@ def create_service(settings: TaskAssignmentSettings, clock: Clock = utc_now) -> 
     service.every(timedelta(seconds=1), "write progress", keeper.write_progress)
     service.every(timedelta(seconds=3), "look at due dates", watch.look)
     service.every(REPAIR_EVERY, "repair the board", keeper.repair)
+    service.every(timedelta(seconds=1), "repair what began from images", keeper.repair_after_images)
+    service.every(timedelta(seconds=1), "keep images of the board", imager.keep)
     service.every(timedelta(0), "desk", desk.run)
     service.at_stop(keeper.leave)
     parts = Parts(service, store, board, desk, hand, settings.lease_secret.get_secret_value(), clock)

@@ -17,6 +17,7 @@ OLDEST = Gauge(
 )
 HELD = Gauge("labelmesh_task_assignment_leases_held", "Slots that somebody holds.", STAGE)
 OWNED = Gauge("labelmesh_task_assignment_owned_partitions", "Partitions whose samples are served here.")
+WHOLE = Gauge("labelmesh_task_assignment_whole_partitions", "Owned partitions of which every sample is known.")
 LATE = Gauge("labelmesh_task_assignment_leases_late", "Leases that have ended, and are not taken back yet.")
 EXPIRED = Counter("labelmesh_task_assignment_leases_expired_total", "Leases taken back without an answer.")
 SURPLUS = Counter(

@@ -85,20 +85,22 @@ class Store:
         server has to keep the rest of a partition ready meanwhile. The documents come as the driver got them, decoded a
         part at a time (made one by one they took twice as long), while the server looks up the next part.
         """
-        async for part in read_ahead(self._undecoded(partitions)):
+        for partition in partitions:
+            ids = [each["_id"] async for each in self._samples.find({"state.partition": partition}, {"_id": 1})]
+            async for documents in self.documents(ids):
+                yield documents
+
+    async def documents(self, ids: Sequence[str]) -> AsyncIterator[list[Document]]:
+        """Yield the documents of samples, as far as ``Board.load`` asks, in parts."""
+        async for part in read_ahead(self._undecoded(ids)):
             yield bson.decode_all(part, self._samples.codec_options)
 
-    async def _undecoded(self, partitions: Sequence[int]) -> AsyncIterator[bytes]:
+    async def _undecoded(self, ids: Sequence[str]) -> AsyncIterator[bytes]:
         wanted = {"revision": 1, **{f"state.{name}": 1 for name in ON_THE_BOARD}}
-        async for ids in self._ids(partitions):
-            found = self._samples.find_raw_batches({"_id": {"$in": ids}}, wanted)
+        for first in range(0, len(ids), LOADED_AT_ONCE):
+            within = {"_id": {"$in": ids[first : first + LOADED_AT_ONCE]}}
+            found = self._samples.find_raw_batches(within, wanted)
             yield b"".join([cast(bytes, batch) async for batch in found])
-
-    async def _ids(self, partitions: Sequence[int]) -> AsyncIterator[list[str]]:
-        for partition in partitions:
-            found = [each["_id"] async for each in self._samples.find({"state.partition": partition}, {"_id": 1})]
-            for first in range(0, len(found), LOADED_AT_ONCE):
-                yield found[first : first + LOADED_AT_ONCE]
 
     async def revisions(self, partitions: Sequence[int]) -> AsyncIterator[dict[str, int]]:
         """Yield the revision of every sample of some partitions by document id, in parts of bounded size."""

@@ -1,14 +1,15 @@
 """Tasks that nobody has touched and nobody is barred from: there may be a million, and mostly the first is wanted.
 
-They stand in a heap of plain tuples. Where one of the first few is wanted, those are kept in order before it.
+They stand in a heap of plain tuples, or, many in little room, in runs (``packed``), of each of which only the next is
+in the heap. Where one of the first few is wanted, those are kept in order before it.
 """
 
 from __future__ import annotations
 
 import heapq
 from bisect import bisect_left, insort
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Collection
+from typing import Final, Protocol
 
 from services.task_assignment.domain.ordered import Entry
 
@@ -16,10 +17,21 @@ REFUSALS: Final = 200
 """How many tasks somebody may be refused, for reasons that stand in no node, before it is looked elsewhere."""
 
 
+class Cursor(Protocol):
+    """The tasks of a run, one after the other."""
+
+    @property
+    def run(self) -> object:
+        """Whose tasks they are."""
+
+    def next(self) -> Entry | None:
+        """Return the next in order; None where there is none any more."""
+
+
 class Backlog:
     """A heap, and before it, in order, those of the first tasks that were asked for together."""
 
-    __slots__ = ("_front", "_is_in", "_rest")
+    __slots__ = ("_front", "_heads", "_is_in", "_rest")
 
     def __init__(self, is_in: Callable[[Entry], bool]) -> None:
         """Begin with nothing.
@@ -33,6 +45,8 @@ class Backlog:
         """Sorted; none of them comes after any of the rest."""
         self._rest: list[Entry] = []
         """A heap."""
+        self._heads: dict[Entry, Cursor] = {}
+        """Of the heap: the next of each run, and what brings the one after it."""
 
     def __bool__(self) -> bool:
         """Return whether there may be anything; an entry may be out of date."""
@@ -45,6 +59,13 @@ class Backlog:
             heapq.heappush(self._rest, self._front.pop())
         else:
             heapq.heappush(self._rest, entry)
+
+    def add_run(self, cursor: Cursor) -> None:
+        """Put in what a run has for here."""
+        self._rest += self._front
+        self._front = []
+        heapq.heapify(self._rest)
+        self._push_next(cursor)
 
     def first(self, accepts: Callable[[Entry], bool]) -> tuple[Entry | None, int]:
         """Return the first task that is accepted, or None, and how many were refused."""
@@ -63,7 +84,7 @@ class Backlog:
         """Return the tasks from one on whose order is below an end, at most so many; some may be out of date."""
         begin = bisect_left(self._front, first)
         while self._rest and len(self._front) < begin + most and self._rest[0][0] < end:
-            entry = heapq.heappop(self._rest)
+            entry = self._pop()
             if self._is_in(entry):
                 self._front.append(entry)
                 begin += entry < first  # some that were refused stand before the first
@@ -76,16 +97,30 @@ class Backlog:
             del self._front[at]
             return
         aside: list[Entry] = []  # it is first of the rest, or stands behind some that were refused
-        while (first := heapq.heappop(self._rest)) != entry:
+        while (first := self._pop()) != entry:
             aside.append(first)
         for each in aside:
             heapq.heappush(self._rest, each)
 
-    def forget(self, gone: Callable[[Entry], bool]) -> None:
-        """Drop tasks."""
+    def forget(self, gone: Callable[[Entry], bool], runs: Collection[object]) -> None:
+        """Drop tasks, and runs with all that they would still bring."""
+        dropped = {id(run) for run in runs}
+        self._heads = {entry: cursor for entry, cursor in self._heads.items() if id(cursor.run) not in dropped}
         self._rest = [entry for entry in [*self._front, *self._rest] if not gone(entry)]
         self._front = []
         heapq.heapify(self._rest)
+
+    def _pop(self) -> Entry:
+        """Take out the first of the heap; if it was a run's, the next of the run takes its place."""
+        entry = heapq.heappop(self._rest)
+        if (cursor := self._heads.pop(entry, None)) is not None:
+            self._push_next(cursor)
+        return entry
+
+    def _push_next(self, cursor: Cursor) -> None:
+        if (entry := cursor.next()) is not None:
+            self._heads[entry] = cursor
+            heapq.heappush(self._rest, entry)
 
     def _first_of_rest(self, accepts: Callable[[Entry], bool], refused: int) -> tuple[Entry | None, int]:
         aside: list[Entry] = []
@@ -93,11 +128,11 @@ class Backlog:
         while self._rest and found is None and refused + len(aside) < REFUSALS:
             entry = self._rest[0]
             if not self._is_in(entry):
-                heapq.heappop(self._rest)
+                self._pop()
             elif accepts(entry):
                 found = entry
             else:
-                aside.append(heapq.heappop(self._rest))
+                aside.append(self._pop())
         for entry in aside:
             heapq.heappush(self._rest, entry)
         return found, refused + len(aside)

@@ -3,7 +3,8 @@
 Ownership is for speed: what is picked here is only leased when the compare-and-set on the sample's document succeeds.
 
 Of a sample that nobody has touched, and of one on which nothing is left to do, the board keeps no object, for there may
-be a million of each: an entry in the backlog, and a value that all samples of the same kind share.
+be a million of each: they are packed in a run (``packed``), and while they wait for that, an entry in the backlog and a
+value that all samples of the same kind share.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from random import Random
 from typing import Any, Final
 
-from services.task_assignment.domain.ages import Ages, Queue, Waiting, free_slots
+from services.task_assignment.domain.ages import MINUTE_MS, Ages, Queue, Waiting, free_slots
 from services.task_assignment.domain.due_book import DueBook, due_work
 from services.task_assignment.domain.eligibility import barred_from, is_diverse, may_take
 from services.task_assignment.domain.kept import (
@@ -21,6 +22,7 @@ from services.task_assignment.domain.kept import (
     Known,
     Scope,
     counted,
+    counts_of,
     counts_of_fresh,
     due_work_of,
     fresh_of,
@@ -31,8 +33,10 @@ from services.task_assignment.domain.kept import (
     task_of,
 )
 from services.task_assignment.domain.ordered import Entry
+from services.task_assignment.domain.packed import Cursor, Loose, Packed, PackedRun, Sums, queue_of
 from services.task_assignment.domain.picks import DueLease, DueReturn, Empty, Pick
 from services.task_assignment.domain.ready import Place, QueueName, ReadyTasks, Seeker, WhyEmpty, order_of
+from services.task_assignment.domain.shelf import Shelf
 from services.task_assignment.domain.tally import Tally
 from services.task_assignment.domain.tasks import Returning, SampleTasks, task_key
 from services.task_assignment.domain.timers import Timers
@@ -52,8 +56,7 @@ class Board:
         Args:
             random: Chooses, where a project has its tasks chosen at random; one of a known seed makes that repeatable.
         """
-        self._known: dict[str, Brief | Known] = {}
-        self._briefs: dict[Brief, Brief] = {}
+        self.shelf = Shelf()
         self._ready = ReadyTasks(self._in_backlog, random or Random())  # noqa: S311 - fair, not secret
         self._ends: Timers[DueLease] = Timers()
         self._returns: Timers[DueReturn] = Timers()
@@ -91,13 +94,10 @@ class Board:
         gone = set(partitions)
         self._owned -= gone
         self._whole -= gone
-        for known in self._known.values():
-            if isinstance(known, Known) and known.sample.partition in gone:
-                for place in known.places.values():
-                    self._ready.withdraw(place)
-        self._known = {id_: known for id_, known in self._known.items() if known.scope.partition not in gone}
-        self._briefs = {brief: brief for brief in self._briefs if brief.scope.partition not in gone}
-        self._ready.forget_backlog(lambda entry: entry[1] not in self._known)
+        for _, known in self.shelf.beside(gone):
+            if isinstance(known, Known):
+                self._withdraw(known)
+        self._ready.forget_backlog(*self.shelf.drop(gone))
         for partition in gone:
             self._ends.forget(partition)
             self._returns.forget(partition)
@@ -115,15 +115,37 @@ class Board:
             if state is None or state["partition"] not in self._owned:
                 continue
             id_ = document["_id"]
-            fresh = None if id_ in self._known else fresh_of_state(state)
+            fresh = None if self.shelf.find(id_, state["partition"]) is not None else fresh_of_state(state)
             if fresh is None:
                 self.put(SampleTasks.model_validate(state), revision)
             else:
                 scope = Scope(state["tenant_id"], state["project_id"], state["partition"])
                 self._put_fresh(id_, scope, revision, fresh, state["created_ms"], state.get("due_ms", 0))
 
+    def take_in(self, partition: int, run: PackedRun, sums: Sums) -> None:
+        """Take in a run of a partition that came, and what its samples add up to; the newer of what is known stands."""
+        for id_, found in list(self.shelf.beside({partition})):
+            if (at := run.find(id_)) is not None:
+                self._keep_newer(id_, found, run.kinds[run.kind[at]], run.created_ms[at])
+        for brief, count in sums.kinds.items():
+            self._tally.change(brief.scope, (), tuple((name, count * each) for name, each in brief.counts))
+            work = due_work_of(brief)
+            self.due.move(brief.scope, (), [w._replace(tasks=count * w.tasks, slots=count * w.slots) for w in work])
+        for (brief, minute), count in sums.minutes.items():
+            free = {queue: count * slots for queue, slots in free_slots(brief).items()}
+            self._ages.change(brief.scope, minute * MINUTE_MS, {}, free)
+        self.shelf.put_run(partition, run)
+        self._line_up_run(run)
+
+    def swap(self, partition: int, packed: Packed) -> None:
+        """Keep a new run of a partition, unless that has gone, or was packed by another, since the run was begun."""
+        old = packed.of.run
+        if partition in self._owned and self.shelf.run(partition) is old:
+            self._ready.forget_backlog(self.shelf.swap(partition, packed), [] if old is None else [old])
+            self._line_up_run(packed.run)
+
     def put_saved(self, samples: Mapping[str, Saved[SampleTasks]]) -> None:
-        """Take in what a fold has written."""
+        """Take in what a fold has written or read."""
         for saved in samples.values():
             self.put(saved.state, saved.revision)
 
@@ -133,27 +155,25 @@ class Board:
         One that is older than what is known here, or of a partition that is not owned, is passed over.
         """
         id_ = f"{sample.tenant_id}/{sample.sample_id}"
-        before = self._known.get(id_)
+        before = self.shelf.find(id_, sample.partition)
         if sample.partition not in self._owned or (before is not None and revision <= before.revision):
             return
+        scope = Scope(sample.tenant_id, sample.project_id, sample.partition)
         if before is None and (fresh := fresh_of(sample)) is not None:
-            scope = Scope(sample.tenant_id, sample.project_id, sample.partition)
             self._put_fresh(id_, scope, revision, fresh, sample.created_ms, sample.due_ms)
             return
-        counts = counted(sample)
-        scope = Scope(sample.tenant_id, sample.project_id, sample.partition)
-        self._tally.change(scope, () if before is None else before.counts, counts)
-        now = Known(sample, revision, counts, due_work(sample))
-        self._ages.change(scope, sample.created_ms, free_slots(before), free_slots(now))
-        self.due.move(scope, due_work_of(before), now.work)
+        now = Known(sample, revision, counted(sample), due_work(sample))
+        self._recount(scope, sample.created_ms, before, now)
         if isinstance(before, Known):
             now.taken, now.places = before.taken, before.places
         self._line_up(id_, now)
         self._note_leases(id_, before, sample)
         self._note_returns(id_, before, sample)
-        self._known[id_] = (
-            now if is_in_work(sample) or now.taken else self._shared(Brief(now.scope, revision, counts, None))
-        )
+        if is_in_work(sample) or now.taken:
+            self.shelf.keep(id_, now)
+        else:
+            brief = self.shelf.shared(Brief(scope, revision, now.counts, None))
+            self.shelf.keep(id_, Loose(brief, sample.created_ms, 0))
 
     def sample(self, document_id: str) -> SampleTasks:
         """Return a sample that is being worked on as it is known here: as far as ``ON_THE_BOARD``.
@@ -161,8 +181,7 @@ class Board:
         Raises:
             KeyError: It is not known here, or nobody works on it.
         """
-        known = self._known[document_id]
-        if not isinstance(known, Known):
+        if (known := self.shelf.known(document_id)) is None:
             raise KeyError(document_id)
         return known.sample
 
@@ -182,9 +201,9 @@ class Board:
 
         def accepts(entry: Entry) -> bool:
             _, id_, key = entry
-            known = self._known[id_]
-            if not isinstance(known, Known):
-                return task_of(known, id_) not in exclude
+            known = self.shelf.known(id_)
+            if known is None:
+                return not exclude or task_of(entry) not in exclude
             task = known.sample.tasks[key]
             group, most = seeker.groups.get(known.sample.project_id, NO_GROUP)
             return (
@@ -212,8 +231,7 @@ class Board:
 
     def done_with(self, pick: Pick) -> None:
         """Let go of a slot that was picked; whether it was leased stands in the store."""
-        known = self._known.get(pick.document_id)
-        if isinstance(known, Known):
+        if (known := self.shelf.known(pick.document_id)) is not None:
             known.taken.discard((pick.task_key, pick.slot))
             self._line_up(pick.document_id, known)
 
@@ -230,8 +248,8 @@ class Board:
     def returning(self, partition: int, before_ms: int) -> Iterator[DueReturn]:
         """Yield, and forget, those of a partition who may have a task again that they skipped, and still wait for it."""
         for due in self._returns.before(partition, before_ms):
-            known = self._known.get(due.document_id)
-            task = known.sample.tasks.get(due.task_key) if isinstance(known, Known) else None
+            known = self.shelf.known(due.document_id)
+            task = None if known is None else known.sample.tasks.get(due.task_key)
             if task is not None and Returning(annotator_id=due.annotator_id, at_ms=due.at_ms) in task.returning:
                 yield due
 
@@ -258,42 +276,61 @@ class Board:
         """Return the number of slots in a state (free, leased, done) per tenant, project and stage."""
         return self._tally.slots_by_stage(wanted)
 
-    def is_behind(self, document_id: str, revision: int) -> bool:
-        """Return whether the store has a newer revision of a sample than is known here."""
-        known = self._known.get(document_id)
+    def is_behind(self, document_id: str, revision: int, partition: int) -> bool:
+        """Return whether the store has a newer revision of a sample of a partition than is known here."""
+        known = self.shelf.find(document_id, partition)
         return known is None or known.revision < revision
 
     def _stands(self, due: DueLease) -> bool:
-        known = self._known.get(due.document_id)
+        known = self.shelf.known(due.document_id)
         standing = (due.lease_id, due.expires_ms)
-        return isinstance(known, Known) and leases_in(known.sample, due.task_key).get(due.slot) == standing
+        return known is not None and leases_in(known.sample, due.task_key).get(due.slot) == standing
 
     def _in_backlog(self, entry: Entry) -> bool:
-        known = self._known.get(entry[1])
-        return isinstance(known, Brief) and known.fresh is not None
+        return self.shelf.waits_untouched(entry[1])
 
     def _put_fresh(self, id_: str, scope: Scope, revision: int, fresh: Fresh, created_ms: int, due_ms: int) -> None:
-        counts = counts_of_fresh(fresh)
-        self._tally.change(scope, (), counts)
-        self._known[id_] = brief = self._shared(Brief(scope, revision, counts, fresh))
-        self._ages.change(scope, created_ms, {}, free_slots(brief))
-        self.due.move(scope, (), due_work_of(brief))
-        level = fresh.priority if due_ms else None
-        name = QueueName(scope.tenant_id, scope.project_id, fresh.stage, fresh.language or "", level)
-        entry = (order_of(fresh.priority, created_ms, due_ms), id_, task_key(fresh.stage, 1))
-        self._ready.add_to_backlog(name, entry)
+        brief = self.shelf.shared(Brief(scope, revision, counts_of_fresh(fresh), fresh))
+        self._recount(scope, created_ms, None, brief)
+        self.shelf.keep(id_, Loose(brief, created_ms, due_ms))
+        if (name := queue_of(brief, due_ms)) is not None:
+            entry = (order_of(fresh.priority, created_ms, due_ms), id_, task_key(fresh.stage, 1))
+            self._ready.add_to_backlog(name, entry)
 
-    def _shared(self, brief: Brief) -> Brief:
-        return self._briefs.setdefault(brief, brief)
+    def _recount(self, scope: Scope, created_ms: int, before: Brief | Known | None, now: Brief | Known | None) -> None:
+        self._tally.change(scope, counts_of(before), counts_of(now))
+        self._ages.change(scope, created_ms, free_slots(before), free_slots(now))
+        self.due.move(scope, due_work_of(before), due_work_of(now))
+
+    def _keep_newer(self, id_: str, found: Loose | Known, in_run: Brief, created_ms: int) -> None:
+        """Take from the sums what the older of two says of a sample, and forget it if it stands beside the run."""
+        known = found.brief if isinstance(found, Loose) else found
+        if known.revision >= in_run.revision:
+            self._recount(in_run.scope, created_ms, in_run, None)
+            return
+        self._recount(known.scope, created_ms, known, None)
+        if isinstance(known, Known):
+            self._withdraw(known)
+        self.shelf.remove(id_)
+
+    def _withdraw(self, known: Known) -> None:
+        for place in known.places.values():
+            self._ready.withdraw(place)
+
+    def _line_up_run(self, run: PackedRun) -> None:
+        for name in run.queues:
+            self._ready.add_run(name, Cursor(run, name))
 
     def _opened(self, entry: Entry) -> Known:
         """Return what is kept of a sample that is being worked on, made now if nobody has touched it yet."""
         order, id_, key = entry
-        known = self._known[id_]
-        if isinstance(known, Known):
+        known = self.shelf.known(id_)
+        if known is not None:
             return known
-        opened = Known(made_of(known, order, id_, key), known.revision, known.counts, due_work_of(known))
-        self._known[id_] = opened
+        if (brief := self.shelf.brief(id_)) is None:
+            raise KeyError(id_)
+        opened = Known(made_of(brief, order, id_, key), brief.revision, brief.counts, due_work_of(brief))
+        self.shelf.keep(id_, opened)
         return opened
 
     def _free(self, known: Known, key: str) -> list[str]:

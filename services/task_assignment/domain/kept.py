@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from services.task_assignment.domain.due_book import DueWork, resolved
 from services.task_assignment.domain.eligibility import barred_from
+from services.task_assignment.domain.ordered import Entry
 from services.task_assignment.domain.ready import Place, created_of, due_in
 from services.task_assignment.domain.tasks import FREE, SampleTasks, Task, task_key
 from shared.ids import task_id_of
@@ -82,10 +83,15 @@ def counted(sample: SampleTasks) -> Counts:
     return tuple(sorted(counts.items()))
 
 
-def task_of(brief: Brief, id_: str) -> str:
-    """Return the id of the only task of a sample that nobody has touched."""
-    stage = "" if brief.fresh is None else brief.fresh.stage
-    return task_id_of(id_.removeprefix(f"{brief.scope.tenant_id}/"), stage, 1)
+def counts_of(known: Brief | Known | None) -> Counts:
+    """Return what a sample adds to its project's counts."""
+    return () if known is None else known.counts
+
+
+def task_of(entry: Entry) -> str:
+    """Return the id of the task of an entry of the backlog."""
+    _, id_, key = entry
+    return task_id_of(id_.partition("/")[2], key.rpartition("-")[0], 1)
 
 
 def is_in_work(sample: SampleTasks) -> bool:

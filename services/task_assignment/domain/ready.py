@@ -2,21 +2,21 @@
 
 A queue has three parts. Tasks that somebody has begun come before those that nobody has (depth first: a sample is
 finished before another is begun), or after those of the same priority (breadth first). Of those that nobody has begun
-nearly all bar nobody; they are the backlog, may be a million, and stand in a heap of plain tuples, of which only the
-first are ever looked at.
+nearly all bar nobody; they are the backlog, may be a million, and stand in a heap of plain tuples or packed in runs, of
+which only the first are ever looked at.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from services.task_assignment.domain.backlog import REFUSALS, Backlog
+from services.task_assignment.domain.backlog import REFUSALS, Backlog, Cursor
 from services.task_assignment.domain.due import NO_RISE, Rise
 from services.task_assignment.domain.ordered import Entry, OrderedTasks
 
@@ -179,10 +179,14 @@ class ReadyTasks:
         """Put a task in line that nobody has touched and nobody is barred from."""
         self._queues[name].backlog.add(entry)
 
-    def forget_backlog(self, gone: Callable[[Entry], bool]) -> None:
-        """Drop entries of the backlog."""
+    def add_run(self, name: QueueName, cursor: Cursor) -> None:
+        """Put many tasks in line that nobody has touched and nobody is barred from."""
+        self._queues[name].backlog.add_run(cursor)
+
+    def forget_backlog(self, gone: Callable[[Entry], bool], runs: Collection[object]) -> None:
+        """Drop entries of the backlog, and runs with all that they would still bring."""
         for queue in self._queues.values():
-            queue.backlog.forget(gone)
+            queue.backlog.forget(gone, runs)
 
     def first(self, seeker: Seeker, accepts: Callable[[Entry], bool]) -> tuple[Entry | None, int]:
         """Return the task that somebody is served next, over all queues that are for them.

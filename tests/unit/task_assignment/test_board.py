@@ -119,8 +119,8 @@ def test_the_board_knows_which_samples_it_has_an_older_copy_of():
     board = a_board(sample)
     id_ = f"{sample.tenant_id}/{sample.sample_id}"
 
-    assert [board.is_behind(id_, revision) for revision in (1, 2)] == [False, True]
-    assert board.is_behind(f"{sample.tenant_id}/unheard-of", 1)
+    assert [board.is_behind(id_, revision, PARTITION) for revision in (1, 2)] == [False, True]
+    assert board.is_behind(f"{sample.tenant_id}/unheard-of", 1, PARTITION)
 
 
 def test_what_is_ready_is_told_as_none_once_the_last_slot_is_taken():

@@ -9,16 +9,19 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from services.task_assignment.domain.ages import MINUTE_MS, Queue, Waiting
 from services.task_assignment.domain.board import ON_THE_BOARD, Board
 from services.task_assignment.domain.eligibility import may_take
+from services.task_assignment.domain.image import from_bytes, to_bytes
 from services.task_assignment.domain.kept import counted
+from services.task_assignment.domain.packed import Snapshot, pack, sums_of
 from services.task_assignment.domain.picks import Pick
 from services.task_assignment.domain.ready import Seeker, Serving
 from services.task_assignment.domain.tasks import SampleTasks, Slot, on_qa_work_requested
 from shared.events.tasks import judges_others
+from shared.ids import sample_id_of
 from tests.builders import PROJECT, a_qa_work_requested
 from tests.unit.task_assignment.test_tasks import a_sample
 
@@ -26,7 +29,10 @@ PEOPLE = ("ana", "bo", "chi")
 PARTITIONS = (0, 1)
 STAGES = ("first_pass", "peer_review", "adjudication")
 people = st.sampled_from(PEOPLE)
-names = st.sampled_from([f"s{number}" for number in range(6)])
+partitions = st.sampled_from(PARTITIONS)
+NAMES = (*(sample_id_of("t", "p", f"s{number}") for number in range(8)), "s8", "s9")
+"""Those that are no UUIDs are never packed."""
+names = st.sampled_from(NAMES)
 
 
 def document(sample: SampleTasks, revision: int) -> dict[str, Any]:
@@ -75,21 +81,28 @@ class Picks(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.board = Board(Random(3))
-        self.board.own(PARTITIONS)
         self.owned = set(PARTITIONS)
+        self.board.own(PARTITIONS)
+        for partition in PARTITIONS:
+            self.board.complete(partition)
+        self.snapshots: dict[int, Snapshot] = {}
+        self.images: dict[int, tuple[bytes, dict[str, int]]] = {}
         self.plain = PlainBoard()
         self.stored: dict[str, tuple[SampleTasks, int]] = {}
+        self.before: dict[str, tuple[SampleTasks, int]] = {}
+        """Each sample as it stood before its last change."""
         self.under_way: list[Pick] = []
         self.leases = 0
 
     def know(self, sample: SampleTasks, *, load: bool = False) -> None:
         id_ = f"{sample.tenant_id}/{sample.sample_id}"
         revision = self.stored[id_][1] + 1 if id_ in self.stored else 1
+        self.before[id_] = self.stored.get(id_, (sample, revision))
         self.stored[id_] = sample, revision
         self.tell(id_, load=load)
 
-    def tell(self, id_: str, *, load: bool = False) -> None:
-        sample, revision = self.stored[id_]
+    def tell(self, id_: str, *, load: bool = False, before: bool = False) -> None:
+        sample, revision = (self.before if before else self.stored)[id_]
         if load:
             self.board.load([document(sample, revision)])
         else:
@@ -98,19 +111,19 @@ class Picks(RuleBasedStateMachine):
             self.plain.samples[id_] = sample, revision
 
     @rule(
-        name=names,
+        some=st.sets(names, min_size=1),
         overlap=st.integers(1, 3),
         priority=st.integers(-1, 2),
         created=st.sampled_from([1, 2, MINUTE_MS, 2 * MINUTE_MS]),
         language=st.sampled_from([None, "en", "de"]),
         load=st.booleans(),
     )
-    def comes(self, name: str, overlap: int, load: bool, **changes: Any) -> None:
-        sample = a_sample(overlap, sample_id=name, language=changes["language"])
-        if f"{sample.tenant_id}/{name}" in self.stored:
-            return
-        values = {"priority": changes["priority"], "created_ms": changes["created"], "partition": int(name[1:]) % 2}
-        self.know(sample.model_copy(update=values), load=load)
+    def are_ingested(self, some: set[str], overlap: int, load: bool, **changes: Any) -> None:
+        for name in sorted(some):
+            sample = a_sample(overlap, sample_id=name, language=changes["language"])
+            at = {"priority": changes["priority"], "created_ms": changes["created"]}
+            if f"{sample.tenant_id}/{name}" not in self.stored:
+                self.know(sample.model_copy(update=at | {"partition": NAMES.index(name) % 2}), load=load)
 
     @rule(data=st.data(), priority=st.integers(-1, 2))
     def changes_priority(self, data: st.DataObject, priority: int) -> None:
@@ -197,21 +210,55 @@ class Picks(RuleBasedStateMachine):
         if self.stored:
             self.tell(data.draw(st.sampled_from(sorted(self.stored))))
 
-    @rule(partition=st.sampled_from(PARTITIONS))
-    def comes_or_goes(self, partition: int) -> None:
-        if partition in self.owned:
-            self.owned.remove(partition)
-            self.board.disown([partition])
-            gone = {id_ for id_, (sample, _) in self.stored.items() if sample.partition == partition}
-            self.under_way = [pick for pick in self.under_way if pick.document_id not in gone]
-            self.plain.held_back = {each for each in self.plain.held_back if each[0] not in gone}
-            self.plain.samples = {id_: each for id_, each in self.plain.samples.items() if id_ not in gone}
-        else:
-            self.owned.add(partition)
-            self.board.own([partition])
-            for id_, (sample, _) in self.stored.items():
-                if sample.partition == partition:
-                    self.tell(id_, load=True)
+    @rule(partition=partitions)
+    def begins_to_be_packed(self, partition: int) -> None:
+        self.snapshots[partition] = self.board.shelf.snapshot(partition)
+
+    @rule(partition=partitions)
+    def is_packed(self, partition: int) -> None:
+        snapshot = self.snapshots.pop(partition, None) or self.board.shelf.snapshot(partition)
+        self.board.swap(partition, pack(snapshot))
+
+    @rule()
+    def are_imaged(self) -> None:
+        revisions = {id_: revision for id_, (_, revision) in self.stored.items()}
+        for partition in self.owned:
+            self.is_packed(partition)
+            self.images[partition] = to_bytes(self.board.shelf.image(partition)), revisions
+
+    @precondition(lambda self: self.owned and self.stored)
+    @rule(data=st.data(), imaged=st.booleans())
+    def goes(self, data: st.DataObject, imaged: bool) -> None:
+        if imaged:
+            self.are_imaged()
+        partition = data.draw(st.sampled_from(sorted(self.owned)))
+        self.owned.discard(partition)
+        self.board.disown([partition])
+        gone = {id_ for id_, (sample, _) in self.stored.items() if sample.partition == partition}
+        self.under_way = [pick for pick in self.under_way if pick.document_id not in gone]
+        self.plain.held_back = {each for each in self.plain.held_back if each[0] not in gone}
+        self.plain.samples = {id_: each for id_, each in self.plain.samples.items() if id_ not in gone}
+
+    @precondition(lambda self: len(self.owned) < len(PARTITIONS))
+    @rule(data=st.data(), early=st.sets(names), outdated=st.sets(names))
+    def comes(self, data: st.DataObject, early: set[str], outdated: set[str]) -> None:
+        """Some of its samples are told of before it is read, and all that an image does not have after it."""
+        partition = data.draw(st.sampled_from(sorted({*PARTITIONS} - self.owned)))
+        self.owned.add(partition)
+        self.board.own([partition])
+        todo = {id_ for id_, (sample, _) in self.stored.items() if sample.partition == partition}
+        for id_ in sorted(id_ for id_ in todo if id_.split("/")[1] in early | outdated):
+            self.tell(id_, before=id_.split("/")[1] in outdated)
+        if partition in self.images:
+            data, revisions = self.images[partition]
+            image = from_bytes(data)
+            self.board.take_in(partition, image.run, sums_of(image.run))
+            current = {id_ for id_ in todo if self.stored[id_][1] == revisions.get(id_)} - set(image.listed)
+            self.plain.samples |= {id_: self.stored[id_] for id_ in current}
+            todo -= current
+        for id_ in sorted(todo):
+            self.tell(id_, load=True)
+        self.board.complete(partition)
 
     @invariant()
     def counts_are_those_of_the_samples(self) -> None:
@@ -268,13 +315,16 @@ TestPicks.settings = settings(max_examples=120, stateful_step_count=40, deadline
 def test_a_backlog_that_nobody_touches_costs_no_object_a_sample():
     board = Board()
     board.own([3])
-    samples = [a_sample(sample_id=f"s{number}").model_copy(update={"created_ms": number}) for number in range(100)]
+    board.complete(3)
+    ids = [sample_id_of("t", "p", str(number)) for number in range(100)]
+    samples = [a_sample(sample_id=id_).model_copy(update={"created_ms": at}) for at, id_ in enumerate(ids)]
 
     board.load([document(sample, 1) for sample in samples])
+    board.swap(3, pack(board.shelf.snapshot(3)))
 
-    assert len({id(known) for known in board._known.values()}) == 1
+    assert not list(board.shelf.beside({3}))
     with pytest.raises(KeyError):
-        board.sample(f"{samples[0].tenant_id}/s0")
+        board.sample(f"{samples[0].tenant_id}/{ids[0]}")
     pick = board.pick(Seeker("ana", samples[0].tenant_id, frozenset({"first_pass"}), None, frozenset()))
     assert isinstance(pick, Pick)
     assert board.sample(pick.document_id) == samples[0].model_copy(
@@ -285,12 +335,14 @@ def test_a_backlog_that_nobody_touches_costs_no_object_a_sample():
 def test_what_is_done_costs_no_object_either():
     board = Board()
     board.own([3])
-    sample = a_sample(overlap=1)
+    board.complete(3)
+    sample = a_sample(overlap=1, sample_id=sample_id_of("t", "p", "s"))
     task = sample.tasks["first_pass-1"]
     done = task.model_copy(update={"open": False, "slots": {"0": Slot(state="done", lease_id="l", annotator_id="ana")}})
 
     board.put(sample, 1)
     board.put(sample.with_task("first_pass-1", done), 2)
+    board.swap(3, pack(board.shelf.snapshot(3)))
 
-    [known] = board._known.values()
-    assert not hasattr(known, "sample")
+    assert not list(board.shelf.beside({3}))
+    assert not board.is_behind(f"{sample.tenant_id}/{sample.sample_id}", 2, 3)

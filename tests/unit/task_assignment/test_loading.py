@@ -11,12 +11,13 @@ from services.task_assignment import loading
 from services.task_assignment.bookkeeping import Bookkeeper
 from services.task_assignment.domain.board import Board
 from services.task_assignment.domain.kept import Scope
+from services.task_assignment.imaging import Imager
 from services.task_assignment.loading import Loader
 from shared.ids import sample_id_of
 from shared.ledger import Document
 from tests.builders import PROJECT, TENANT, a_sample_ingested
 from tests.fakes import FakeClock
-from tests.memory_tasks import MemoryTasks
+from tests.memory_tasks import MemoryImages, MemoryTasks
 from tests.unit.task_assignment.work_under_test import PARTITION, WorkUnderTest, a_work_catalog
 
 SAMPLES = 4
@@ -60,11 +61,11 @@ class Taken:
         self.store = store
         self.board = Board()
         self.books = Bookkeeper(store, self.board, FakeClock())
-        self.loader = Loader(store, self.board, self.books)
+        self.loader = Loader(store, self.board, self.books, Imager(MemoryImages(), self.board, partitions=1))
 
     def come(self) -> None:
         self.board.own({PARTITION})
-        self.loader.load({PARTITION})
+        self.loader.load({PARTITION: None})
 
     def go(self) -> None:
         self.loader.forget({PARTITION})

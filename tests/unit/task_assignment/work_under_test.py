@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, cast
 
 from aiokafka import TopicPartition
@@ -19,7 +20,8 @@ from services.task_assignment.door_caps import DoorCaps
 from services.task_assignment.escalation import Escalation
 from services.task_assignment.hand import Hand
 from services.task_assignment.handlers import create_annotator_routes, create_sample_routes, create_work_routes
-from services.task_assignment.keeper import SUBMISSION_TOPICS, Keeper
+from services.task_assignment.imaging import Imager
+from services.task_assignment.keeper import Keeper
 from services.task_assignment.parts import Parts
 from services.task_assignment.pausing import create_pausing_routes
 from services.task_assignment.store import StoredSample
@@ -45,7 +47,7 @@ from tests.builders import (
     an_annotator_profile,
 )
 from tests.fakes import FakeClock, MemoryLedgerStore, RecordingPublisher
-from tests.memory_tasks import MemoryTasks
+from tests.memory_tasks import MemoryImages, MemoryTasks
 from tests.receiving import Receiver
 from tests.work_documents import MemoryWorkloads
 
@@ -112,9 +114,12 @@ class FakeService:
 class Replica:
     """One process of task assignment."""
 
-    def __init__(self, store: MemoryTasks, catalog: Catalog, log: BrokersLog, clock: FakeClock) -> None:
+    def __init__(
+        self, store: MemoryTasks, images: MemoryImages, catalog: Catalog, log: BrokersLog, clock: FakeClock
+    ) -> None:
         self.board = Board()
-        self.keeper = Keeper(store, self.board, log, clock, address="http://replica")
+        self.imager = Imager(images, self.board, partitions=1)
+        self.keeper = Keeper(store, self.board, self.imager, log, clock, address="http://replica")
         self.escalation = Escalation(catalog)
         self.desk = Desk(store, self.board, catalog, log, clock, escalation=self.escalation)
         service = cast(Service, FakeService(catalog, log))
@@ -123,10 +128,13 @@ class Replica:
         self.parts = Parts(service, store, self.board, self.desk, self.hand, SECRET, clock)
         self._serving: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
+    async def start(self, committed: Mapping[str, int] = MappingProxyType({})) -> dict[str, int]:
+        """Take over, and return from where on each topic is read."""
         self._serving = asyncio.create_task(self.desk.run())
-        await self.keeper.on_assigned([TopicPartition(topic, PARTITION) for topic in SAMPLE_TOPICS])
+        positions = {TopicPartition(topic, PARTITION): committed.get(topic, 0) for topic in SAMPLE_TOPICS}
+        begins = await self.keeper.on_assigned(list(positions), positions)
         await self.keeper.finished()
+        return {each.topic: min(at, begins.get(each, at)) for each, at in positions.items()}
 
     async def stop(self) -> None:
         if self._serving is not None:
@@ -143,8 +151,15 @@ class WorkUnderTest:
         self.store = MemoryTasks()
         self.log = BrokersLog(self.clock)
         self.counted = RecordingPublisher()
-        self.replicas = [Replica(self.store, catalog, self.log, self.clock) for _ in range(replicas)]
-        samples = Ledger(self.store.sample_documents, self.counted, SampleTasks, on_saved=self._on_saved)
+        self.images = MemoryImages()
+        self.replicas = [self._replica() for _ in range(replicas)]
+        samples = Ledger(
+            self.store.sample_documents,
+            self.counted,
+            SampleTasks,
+            on_saved=self._on_saved,
+            on_unchanged=self._on_saved,
+        )
         self.store.learn = samples.learn
         annotators = Ledger(self.store.annotator_documents, self.counted, Annotator)
         self.work_documents = MemoryLedgerStore()
@@ -166,11 +181,11 @@ class WorkUnderTest:
             await replica.stop()
 
     async def restart(self) -> None:
-        """Let the first replica die, and another take its place and read again from the last commit: the beginning."""
+        """Let the first replica die, and another take its place; all that was folded was committed."""
         await self.replicas[0].stop()
-        self.replicas[0] = Replica(self.store, self.catalog, self.log, self.clock)
-        await self.replicas[0].start()
-        await self._samples.receive_all_again()
+        self.replicas[0] = self._replica()
+        begins = await self.replicas[0].start(self._samples.lengths)
+        await self._samples.receive_again_from(begins)
         self._tell_how_far(self._folded)
 
     async def fold(self, topic: str | None = None, most: int | None = None) -> None:
@@ -266,13 +281,15 @@ class WorkUnderTest:
     async def take_back(self) -> None:
         await self.replicas[0].keeper.take_back()
 
+    def _replica(self) -> Replica:
+        return Replica(self.store, self.images, self.catalog, self.log, self.clock)
+
     def _on_saved(self, samples: Any) -> None:
         self.replicas[0].board.put_saved(samples)
 
     def _tell_how_far(self, folded: Sequence[tuple[str, int]]) -> None:
         for topic, stamp in folded:
-            if topic in SUBMISSION_TOPICS:
-                self.replicas[0].keeper.on_folded(topic, PARTITION, stamp)
+            self.replicas[0].keeper.on_folded(topic, PARTITION, stamp, self._samples.lengths[topic])
 
 
 async def a_work_catalog(overlap: int = 2, assignment: Any = None, **workflow: Any) -> Catalog:
