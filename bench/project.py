@@ -25,6 +25,7 @@ class BenchSettings(SharedSettings):
     """Where the running stack is; ``python -m deploy.local run`` puts it into the environment."""
 
     gateway_url: str = Field(description="Address of the gateway.")
+    task_assignment_url: str = Field(description="Address of task assignment, whose metrics tell what it has read.")
     qa_url: str = Field(description="Address of QA, whose metrics tell what it has folded.")
     owner_key: SecretStr = Field(description="The default tenant's owner key, made by `make up`.")
 

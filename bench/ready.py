@@ -12,6 +12,7 @@ from bench.report import Figures, size_name
 from services.task_assignment.domain.ages import bounded
 from services.task_assignment.domain.board import Board
 from services.task_assignment.domain.ordered import OrderedTasks
+from services.task_assignment.domain.packed import pack
 from services.task_assignment.domain.picks import Pick
 from services.task_assignment.domain.ready import Seeker, Serving
 from shared.ids import sample_id_of, task_id_of
@@ -54,6 +55,7 @@ def _backlog(size: int) -> dict[str, float]:
     for documents in _parts(size):
         board.load(documents)
     del documents  # the last part is no part of the board
+    board.swap(0, pack(board.shelf.snapshot(0)))
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     load_seconds = _load_seconds(size)

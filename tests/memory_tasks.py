@@ -207,7 +207,8 @@ class MemoryImages(Images):
     def __init__(self, fuse: Fuse | None = None) -> None:
         self.fuse = fuse or Fuse()
         self.of: dict[int, Manifest] = {}
-        self.data: dict[str, bytes] = {}
+        self.data: dict[tuple[int, str], bytes] = {}
+        """By partition and generation."""
 
     async def manifests(self, partitions: Iterable[int]) -> dict[int, Manifest]:
         await self._pass("manifests")
@@ -215,21 +216,22 @@ class MemoryImages(Images):
 
     async def read(self, manifest: Manifest) -> bytes | None:
         await self._pass("read")
-        data = self.data.get(manifest.generation, b"")
+        data = self.data.get((manifest.partition, manifest.generation), b"")
         return data if digest_of(data) == manifest.digest else None
 
     async def write(self, manifest: Manifest, data: bytes) -> bool:
         await self._pass("write chunks")
-        self.data[manifest.generation] = data
+        place = manifest.partition, manifest.generation
+        self.data[place] = data
         await self._pass("write manifest")
         before = self.of.get(manifest.partition)
         if manifest.revision != (0 if before is None else before.revision) + 1:
-            del self.data[manifest.generation]
+            del self.data[place]
             return False
         self.of[manifest.partition] = manifest
         await self._pass("delete")
         if before is not None:
-            self.data.pop(before.generation, None)
+            self.data.pop((before.partition, before.generation), None)
         return True
 
     async def _pass(self, place: str) -> None:

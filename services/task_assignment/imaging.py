@@ -26,7 +26,6 @@ log = structlog.get_logger()
 
 KEEP_EVERY: Final = timedelta(minutes=1)
 KEEP_REST: Final = 20
-"""How many times as long as a round of images took there is none, at least."""
 PACK_FROM: Final = 500
 """So few samples beside a run are not merged into it for an image, but read from the store by whoever uses it."""
 PACK_WHILE_READ: Final = 10_000
@@ -38,7 +37,26 @@ ASK_SECONDS: Final = 3.0
 class Imager:
     """Packs partitions, takes their images, and begins from them."""
 
-    def __init__(self, images: Images, board: Board, *, partitions: int) -> None:
+    def __init__(
+        self,
+        images: Images,
+        board: Board,
+        *,
+        partitions: int,
+        every: timedelta = KEEP_EVERY,
+        rest: float = KEEP_REST,
+    ) -> None:
+        """Begin with no partitions.
+
+        Args:
+            images: Where images are kept.
+            board: What is packed, and what images are taken of.
+            partitions: How many partitions there are in all.
+            every: How soon an image of a partition may follow the one before.
+            rest: How many times as long as a round of images took there is none, at least.
+        """
+        self._every = every.total_seconds()
+        self._rest = rest
         self._images = images
         self._board = board
         self._partitions = partitions
@@ -122,11 +140,11 @@ class Imager:
             if self._is_due(partition, began):
                 await self._keep(partition)
         ended = time.monotonic()
-        self._rests_until = ended + KEEP_REST * (ended - began)
+        self._rests_until = ended + self._rest * (ended - began)
 
     def _is_due(self, partition: int, now: float) -> bool:
         changes, at = self._kept.get(partition, (-1, float("-inf")))
-        return changes != self._board.shelf.changes(partition) and now - at >= KEEP_EVERY.total_seconds()
+        return changes != self._board.shelf.changes(partition) and now - at >= self._every
 
     async def _keep(self, partition: int) -> None:
         if partition not in self._revisions:

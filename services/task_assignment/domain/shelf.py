@@ -116,6 +116,8 @@ class Shelf:
                 went.add(id_)
             else:
                 new.supersede(id_)
+        if len(went) > len(self._beside):
+            self._beside = dict(self._beside)  # a dict does not shrink by itself
         self._loose[partition] -= len(went)
         self._runs[partition] = new
         return self._is_gone(went, [] if old is None else [old])

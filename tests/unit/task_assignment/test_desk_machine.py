@@ -172,6 +172,11 @@ class Work(RuleBasedStateMachine):
     def repair(self, replica: int) -> None:
         self.wait(self.work.replicas[replica].keeper.repair())
 
+    @rule(replica=replicas)
+    def keep_an_image(self, replica: int) -> None:
+        """Either replica leaves an image, from which the next one begins."""
+        self.wait(self.work.replicas[replica].imager.keep())
+
     @rule(name=externals, stage=stages, slots=st.integers(1, 2))
     def want_more(self, name: str, stage: str, slots: int) -> None:
         self.work.log.append(a_qa_work_requested(external_id=name, stage=stage, slots=slots))

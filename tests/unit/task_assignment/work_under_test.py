@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -118,7 +119,7 @@ class Replica:
         self, store: MemoryTasks, images: MemoryImages, catalog: Catalog, log: BrokersLog, clock: FakeClock
     ) -> None:
         self.board = Board()
-        self.imager = Imager(images, self.board, partitions=1)
+        self.imager = Imager(images, self.board, partitions=1, every=timedelta(0), rest=0)
         self.keeper = Keeper(store, self.board, self.imager, log, clock, address="http://replica")
         self.escalation = Escalation(catalog)
         self.desk = Desk(store, self.board, catalog, log, clock, escalation=self.escalation)

@@ -1,0 +1,285 @@
+"""A replica begins from the image that another has left, and knows what it would have known by reading everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from services.task_assignment import imaging
+from services.task_assignment.domain.board import Board
+from services.task_assignment.images import ALWAYS_REPLAYED, Manifest
+from shared.ids import sample_id_of
+from tests.builders import PROJECT, TENANT, a_sample_erased, a_sample_ingested
+from tests.fakes import CrashError, Fuse
+from tests.memory_tasks import MemoryImages, MemoryTasks
+from tests.unit.task_assignment.work_under_test import PARTITION, Replica, WorkUnderTest, a_work_catalog
+
+SAMPLES = 6
+
+
+@pytest.fixture(autouse=True)
+def _packs_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imaging, "PACK_FROM", 1)
+
+
+async def some_work(external: Iterable[str] = ()) -> WorkUnderTest:
+    """Return a replica that has samples, and an image of them."""
+    work = WorkUnderTest(await a_work_catalog(overlap=2))
+    await work.start()
+    for number in range(SAMPLES):
+        work.log.append(a_sample_ingested(external_id=f"s{number}"))
+    for name in external:
+        work.log.append(a_sample_ingested(external_id=name, sample_id=name))
+    await work.fold()
+    await work.replicas[0].imager.keep()
+    return work
+
+
+def figures(board: Board) -> tuple[object, ...]:
+    return board.counts(), board.waiting(), board.earliest_end(PARTITION)
+
+
+async def read_everything(work: WorkUnderTest) -> Board:
+    """Return the board of a replica that has no image to begin from."""
+    replica = Replica(work.store, MemoryImages(), work.catalog, work.log, work.clock)
+    await replica.start()
+    await replica.stop()
+    return replica.board
+
+
+async def is_as_if_all_had_been_read(work: WorkUnderTest) -> bool:
+    return figures(work.replicas[0].board) == figures(await read_everything(work))
+
+
+async def test_a_restart_reads_no_sample_that_nobody_works_on():
+    work = await some_work()
+    [granted] = (await work.claim("ana")).granted
+    await work.replicas[0].imager.keep()
+    work.store.fuse = Fuse()
+
+    await work.restart()
+
+    assert work.store.fuse.passed.count("documents") == 1
+    assert "of_partitions" not in work.store.fuse.passed
+    assert work.replicas[0].board.sample(f"{TENANT}/{granted.sample.sample_id}").tasks
+    assert await is_as_if_all_had_been_read(work)
+    await work.stop()
+
+
+async def test_what_was_ingested_claimed_and_answered_after_the_image_is_known_once_the_log_is_read_again():
+    work = await some_work()
+    [granted] = (await work.claim("ana")).granted
+    work.log.append(a_sample_ingested(external_id="later"))
+    work.submit(granted.lease)
+    await work.fold()
+
+    await work.restart()
+
+    assert await is_as_if_all_had_been_read(work)
+    await work.stop()
+
+
+async def test_what_was_claimed_after_the_image_and_not_answered_is_found_by_comparing_with_the_store():
+    work = await some_work()
+    claimed = (await work.claim("ana", 2)).granted
+
+    await work.restart()
+    before = await is_as_if_all_had_been_read(work)
+    await work.replicas[0].keeper.repair_after_images()
+
+    assert len(claimed) == 2
+    assert not before
+    assert await is_as_if_all_had_been_read(work)
+    assert not work.replicas[0].imager.unsure
+    await work.stop()
+
+
+async def test_a_claim_of_a_slot_that_the_image_has_as_free_gets_another():
+    work = await some_work()
+    await work.claim("ana", 2)
+
+    await work.restart()
+    answers = [await work.claim(who, 2, roles=["annotator"]) for who in ("bo", "chi", "dee", "eve")]
+
+    held = [(each.lease.task_id, each.lease.slot) for answer in answers for each in answer.granted]
+    assert len(held) == len(set(held)) == 8
+    await work.stop()
+
+
+async def test_samples_whose_ids_are_no_uuids_are_listed_and_read():
+    work = await some_work(["no-uuid", "6F0D5D5E-6F6B-5A0E-9D4C-0C6C61626D73"])
+    work.store.fuse = Fuse()
+
+    await work.restart()
+
+    assert "of_partitions" not in work.store.fuse.passed
+    assert await is_as_if_all_had_been_read(work)
+    await work.stop()
+
+
+async def test_a_sample_that_was_erased_after_the_image_is_not_given_out():
+    work = await some_work()
+    ids = [sample_id_of(TENANT, PROJECT, f"s{number}") for number in range(SAMPLES)]
+    for id_ in ids[1:]:
+        work.log.append(a_sample_erased(sample_id=id_))
+    await work.fold()
+
+    await work.restart()
+    answer = await work.claim("ana", SAMPLES)
+
+    assert [each.sample.sample_id for each in answer.granted] == ids[:1]
+    assert await is_as_if_all_had_been_read(work)
+    await work.stop()
+
+
+async def test_the_first_image_is_written_after_everything_was_read_and_the_next_when_something_changes():
+    work = await some_work()
+    first = work.images.of[PARTITION]
+    keep = work.replicas[0].imager.keep
+
+    await keep()
+    unchanged = work.images.of[PARTITION]
+    work.log.append(a_sample_ingested(external_id="later"))
+    await work.fold()
+    await keep()
+
+    assert unchanged is first
+    assert (first.samples, work.images.of[PARTITION].samples) == (SAMPLES, SAMPLES + 1)
+    assert first.offsets["sample.ingested.v1"] == SAMPLES
+    assert list(work.images.data) == [(PARTITION, work.images.of[PARTITION].generation)]
+    await work.stop()
+
+
+@pytest.mark.parametrize(
+    "unusable",
+    [
+        {"format": "0"},
+        {"partitions": 2},
+        {"offsets": {"sample.ingested.v1": 0}},
+        {"digest": "of other bytes"},
+        {"generation": "gone"},
+    ],
+    ids=str,
+)
+async def test_an_image_that_cannot_be_used_is_not(unusable: Mapping[str, object]):
+    work = await some_work()
+    work.images.of[PARTITION] = replace(work.images.of[PARTITION], **unusable)
+    work.store.fuse = Fuse()
+
+    await work.restart()
+
+    assert "of_partitions" in work.store.fuse.passed
+    assert await is_as_if_all_had_been_read(work)
+    await work.stop()
+
+
+async def test_images_that_cannot_be_asked_for_are_done_without():
+    work = await some_work()
+    work.images.manifests = lambda _partitions: _no_answer()  # type: ignore[method-assign]
+
+    await work.restart()
+
+    assert await is_as_if_all_had_been_read(work)
+    await work.stop()
+
+
+async def _no_answer() -> dict[int, Manifest]:
+    raise TimeoutError
+
+
+@pytest.mark.parametrize(
+    ("folded_since", "samples", "is_usable"),
+    [
+        (ALWAYS_REPLAYED, 0, True),
+        (ALWAYS_REPLAYED + 1, 0, False),
+        (10_000, 20_000, True),
+        (10_001, 20_000, False),
+    ],
+)
+def test_an_image_is_not_used_where_folding_again_takes_longer_than_reading_everything(
+    folded_since: int, samples: int, is_usable: bool
+):
+    manifest = Manifest(0, 1, "g", 12, {"a": 100, "b": 100}, samples, 1, "")
+
+    assert manifest.is_usable({"a": 100 + folded_since, "b": 50}, 12) == is_usable
+    assert not manifest.is_usable({"a": 100, "b": None}, 12)
+
+
+@pytest.mark.parametrize("dies_at", range(4))
+async def test_a_replica_that_dies_while_it_writes_an_image_leaves_one_to_begin_from(dies_at: int):
+    work = await some_work()
+    await work.claim("ana", 2)
+    work.log.append(a_sample_ingested(external_id="later"))
+    await work.fold()
+    work.images.fuse = Fuse(dies_at)
+    with suppress(CrashError):
+        await work.replicas[0].imager.keep()
+    work.images.fuse, work.store.fuse = Fuse(), Fuse()
+
+    await work.restart()
+    await work.replicas[0].keeper.repair_after_images()
+
+    assert "of_partitions" not in work.store.fuse.passed
+    assert await is_as_if_all_had_been_read(work)
+    await work.stop()
+
+
+async def test_of_two_replicas_that_both_believe_to_own_a_partition_the_late_one_writes_no_image():
+    work = await some_work()
+    stalled = work.replicas[0]
+    following = Replica(work.store, work.images, work.catalog, work.log, work.clock)
+    await following.start(work._samples.lengths)
+    await work.claim("ana")
+    await following.keeper.repair_after_images()
+    await following.imager.keep()
+    theirs = work.images.of[PARTITION]
+
+    await stalled.imager.keep()
+    kept = work.images.of[PARTITION]
+    await work.claim("bo")
+    await stalled.imager.keep()
+
+    assert kept is theirs
+    assert work.images.of[PARTITION].revision == theirs.revision + 1, "it has looked up the other's, and goes on"
+    await following.stop()
+    await work.stop()
+
+
+async def test_no_image_is_written_while_it_is_unknown_how_far_it_goes():
+    work = WorkUnderTest(await a_work_catalog())
+    replica = work.replicas[0]
+    positions = dict.fromkeys(["sample.ingested.v1", "annotation.submitted.v1"])
+    await replica.imager.begin({PARTITION: positions})
+    replica.board.own({PARTITION})
+    replica.board.complete(PARTITION)
+
+    await replica.imager.keep()
+    before = dict(work.images.of)
+    for topic in positions:
+        replica.imager.on_folded(topic, PARTITION, 7)
+    await replica.imager.keep()
+
+    assert not before
+    assert work.images.of[PARTITION].offsets == dict.fromkeys(positions, 7)
+
+
+async def test_the_list_of_an_image_is_read_again_when_the_store_did_not_answer(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("services.task_assignment.loading.AGAIN_SECONDS", 0)
+    work = await some_work()
+    await work.claim("ana")
+    await work.replicas[0].imager.keep()
+    asked = MemoryTasks.documents
+
+    def fails_once(store: MemoryTasks, ids: list[str]) -> object:
+        monkeypatch.setattr(MemoryTasks, "documents", asked)
+        raise ConnectionError
+
+    monkeypatch.setattr(MemoryTasks, "documents", fails_once)
+
+    await work.restart()
+
+    assert await is_as_if_all_had_been_read(work)
+    await work.stop()
