@@ -426,6 +426,22 @@ class LedgerProperties:
 
         assert [(saved.state.ingested, saved.revision) for each in told for saved in each.values()] == [(True, 1)]
 
+    async def test_states_that_a_redelivery_did_not_change_are_told_of_too(
+        self, new_store: Callable[[], KeptStore]
+    ) -> None:
+        store, ingested = new_store(), a_sample_ingested()
+        await Ledger(store, RecordingPublisher(), Counted).fold(deliver([ingested]), count, key)
+        told: list[dict[str, Any]] = []
+
+        def note(states: Any) -> None:
+            told.append(dict(states))
+
+        ledger = Ledger(store, RecordingPublisher(), Counted, on_unchanged=note)
+        for _ in range(2):  # the second time it is remembered
+            await ledger.fold(deliver([ingested]), count, key)
+
+        assert [(saved.state.ingested, saved.revision) for each in told for saved in each.values()] == [(True, 1)] * 2
+
     async def test_steps_that_run_beside_the_event_loop_do_the_same(self, new_store: Callable[[], KeptStore]) -> None:
         publisher = RecordingPublisher()
         ledger = Ledger(new_store(), publisher, Counted, in_thread=True)

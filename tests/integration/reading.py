@@ -12,7 +12,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from faststream.kafka import KafkaBroker
 
-from shared.consumer import Consumer
+from shared.consumer import Consumer, PartitionWatcher
 from shared.events import DEAD_LETTER_TOPIC, Event
 from shared.events.samples import SampleIngested
 from shared.events.tasks import AnnotationSubmitted
@@ -42,6 +42,7 @@ class Replica:
         step: StepFunction[Counted, Any] = count,
         commit_delay: timedelta = timedelta(0),
         before: Callable[[Sequence[Event]], Awaitable[None]] | None = None,
+        watcher: PartitionWatcher | None = None,
     ) -> None:
         self.health = Health()
         self.ledger = Ledger(MongoLedgerStore(database, SAMPLES), publish, Counted)
@@ -59,6 +60,7 @@ class Replica:
             object_store=media,
             commit_delay=commit_delay,
             before=before,
+            watcher=watcher,
         )
         self.health.add("kafka", self._producer.ping)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 
+from shared.consumer import PartitionWatcher
 from shared.events import Event
 from shared.events.tasks import AnnotationCounted, AnnotationSubmitted
 from shared.ids import new_id
@@ -159,6 +161,61 @@ async def test_committed_offsets_are_not_read_again(
         await eventually(lambda: _has(replica, second))
 
     assert first.event_id not in read
+
+
+class Begins(PartitionWatcher):
+    """Wants every partition read on from an offset so much away from its position; takes its time to say so."""
+
+    def __init__(self, away: int) -> None:
+        self.away = away
+        self.positions: dict[TopicPartition, int] = {}
+        self.folded: dict[TopicPartition, int] = {}
+
+    async def on_assigned(
+        self, partitions: Sequence[TopicPartition], positions: Mapping[TopicPartition, int]
+    ) -> Mapping[TopicPartition, int]:
+        self.positions = dict(positions)
+        await asyncio.sleep(2)  # what comes meanwhile is fetched from the position
+        return {each: max(0, at + self.away) for each, at in positions.items()}
+
+    def on_folded(self, topic: str, partition: int, timestamp_ms: int, offset: int) -> None:
+        self.folded[TopicPartition(topic, partition)] = offset
+
+
+@pytest.mark.parametrize(("away", "again"), [(-1, True), (0, False), (1, False)])
+async def test_a_watcher_has_partitions_read_on_from_further_back_and_from_nowhere_else(
+    settings: SharedSettings, database: Database, producer: Producer, group: str, tenant: str, away: int, again: bool
+) -> None:
+    ingested = a_sample_ingested(tenant_id=tenant)
+    first, second, third = (an_annotation_submitted(tenant_id=tenant) for _ in range(3))
+    await producer.publish([ingested, first])
+    async with Replica(settings, database, group, publish=RecordingPublisher()) as replica:
+        await eventually(lambda: _has(replica, first))
+        await asyncio.sleep(2.5)  # the health check commits what is due
+    read: list[str] = []
+
+    async def note(events: Any) -> None:
+        read.extend(event.event_id for event in events if event.tenant_id == tenant and event.topic == first.topic)
+
+    await producer.publish([second])
+    watcher = Begins(away)
+    async with Replica(
+        settings, database, group, publish=RecordingPublisher(), before=note, watcher=watcher
+    ) as replica:
+        await eventually(lambda: _has(replica, second))
+        [receipt] = await producer.publish([third])
+        await eventually(lambda: _has(replica, third))
+        place = TopicPartition(first.topic, receipt.partition)
+        await eventually(lambda: _is(watcher.folded.get(place) == receipt.offset + 1))
+
+        assert await replica.answers(ingested) == (first.event_id, second.event_id, third.event_id)
+
+    assert read == [each.event_id for each in ((first, second, third) if again else (second, third))]
+    assert watcher.positions[place] == receipt.offset - 1
+
+
+async def _is(holds: bool) -> bool:
+    return holds
 
 
 async def test_two_replicas_share_the_work_and_one_takes_over_from_the_other(
