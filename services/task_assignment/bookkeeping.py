@@ -44,10 +44,10 @@ class Bookkeeper:
                 del known[scope]
 
     async def write(self) -> None:
-        """Write what has changed since it was last written, of partitions whose samples are all known here."""
+        """Write what has changed since it was last written, of partitions whose samples are all known as they are."""
         now_ms = to_ms(self._clock())
         self._moved |= self._board.due.changed()
-        whole = self._board.whole
+        whole = self._board.whole - self._board.unsure
         counts = {scope: each for scope, each in self._counts().items() if scope.partition in whole}
         due = set(self._board.due.scopes)
         figures = {

@@ -67,8 +67,6 @@ class Imager:
         self._kept: dict[int, tuple[int, float]] = {}
         """By partition: the changes that its last image has, and when it was written."""
         self._rests_until = 0.0
-        self.unsure: set[int] = set()
-        """Partitions that began from an image and were not compared with the store yet."""
 
     async def begin(self, positions: Mapping[int, Mapping[str, int | None]]) -> dict[int, Manifest]:
         """Take note of partitions that came, by the topics they have and where each is read on.
@@ -97,7 +95,6 @@ class Imager:
 
     def forget(self, partitions: Collection[int]) -> None:
         """Keep no images of these partitions any more."""
-        self.unsure -= set(partitions)
         for known in (self._reached, self._revisions, self._kept):
             for partition in partitions:
                 known.pop(partition, None)
@@ -118,7 +115,6 @@ class Imager:
     def take_in(self, partition: int, image: Image, sums: Sums) -> None:
         """Put on the board what an image has, but for what it lists."""
         self._board.take_in(partition, image.run, sums)
-        self.unsure.add(partition)
         self._kept[partition] = -1, time.monotonic()
 
     async def pack(self, partition: int, least: int = 1) -> None:

@@ -147,13 +147,11 @@ class Keeper(PartitionWatcher):
 
     async def repair_after_images(self) -> None:
         """Compare partitions that began from images with the store: an image tells of no claim that came after it."""
-        for partition in sorted(self._imager.unsure & self._board.whole):
-            self._imager.unsure.discard(partition)
-            try:
-                await self._compare({partition})
-            except Exception:
-                self._imager.unsure.add(partition)
-                raise
+        for partition in sorted(self._board.unsure & self._board.whole):
+            await self._compare({partition})
+            if partition in self._board.whole:
+                await self._books.take_over({partition})
+                self._board.confirm(partition)
 
     async def leave(self) -> None:
         """Say that nothing is served here any more."""

@@ -65,6 +65,7 @@ class Board:
         self.due: DueBook[Scope] = DueBook()
         self._owned: set[int] = set()
         self._whole: set[int] = set()
+        self._unsure: set[int] = set()
 
     @property
     def owned(self) -> frozenset[int]:
@@ -75,6 +76,11 @@ class Board:
     def whole(self) -> frozenset[int]:
         """The owned partitions of which every sample is known."""
         return frozenset(self._whole)
+
+    @property
+    def unsure(self) -> frozenset[int]:
+        """The partitions that began from an image and were not compared with the store since."""
+        return frozenset(self._unsure)
 
     @property
     def is_whole(self) -> bool:
@@ -89,11 +95,16 @@ class Board:
         """Take note that all samples of a partition were loaded."""
         self._whole.add(partition)
 
+    def confirm(self, partition: int) -> None:
+        """Take note that a partition was compared with the store."""
+        self._unsure.discard(partition)
+
     def disown(self, partitions: Collection[int]) -> None:
         """Forget the samples of these partitions."""
         gone = set(partitions)
         self._owned -= gone
         self._whole -= gone
+        self._unsure -= gone
         for _, known in self.shelf.beside(gone):
             if isinstance(known, Known):
                 self._withdraw(known)
@@ -136,6 +147,7 @@ class Board:
             self._ages.change(brief.scope, minute * MINUTE_MS, {}, free)
         self.shelf.put_run(partition, run)
         self._line_up_run(run)
+        self._unsure.add(partition)
 
     def swap(self, partition: int, packed: Packed) -> None:
         """Keep a new run of a partition, unless that has gone, or was packed by another, since the run was begun."""

@@ -93,7 +93,31 @@ async def test_what_was_claimed_after_the_image_and_not_answered_is_found_by_com
     assert len(claimed) == 2
     assert not before
     assert await is_as_if_all_had_been_read(work)
-    assert not work.replicas[0].imager.unsure
+    assert not work.replicas[0].board.unsure
+    await work.stop()
+
+
+async def test_figures_are_not_written_from_an_image_and_no_answer_is_counted_twice_for_the_pace():
+    work = await some_work()
+    keeper = work.replicas[0].keeper
+    [granted] = (await work.claim("ana")).granted
+    work.submit(granted.lease)
+    await work.fold()
+    await keeper.write_progress()
+    before = dict(work.store.documents_of_figures)
+
+    await work.restart()
+    work.clock.advance(1)
+    await work.replicas[0].keeper.write_progress()
+    from_image = dict(work.store.documents_of_figures)
+    await work.replicas[0].keeper.repair_after_images()
+    await work.replicas[0].keeper.write_progress()
+
+    assert from_image == before
+    [(was, now)] = zip(before.values(), work.store.documents_of_figures.values(), strict=True)
+    assert now["counts"] == was["counts"]
+    assert now["paces"]["first_pass"] == was["paces"]["first_pass"]
+    assert [answers for _, answers in now["paces"]["first_pass"]["counts"][0]] == [1]
     await work.stop()
 
 
