@@ -64,8 +64,8 @@ class Imager:
         """By partition and topic, how far events are folded; None where that is not known."""
         self._revisions: dict[int, int] = {}
         """The revision of each partition's manifest, as far as known."""
-        self._kept: dict[int, tuple[int, float]] = {}
-        """By partition: the changes that its last image has, and when it was written."""
+        self._kept: dict[int, tuple[object, float]] = {}
+        """By partition: what its last image is of (``_state``), and when it was written."""
         self._rests_until = 0.0
 
     async def begin(self, positions: Mapping[int, Mapping[str, int | None]]) -> dict[int, Manifest]:
@@ -115,7 +115,7 @@ class Imager:
     def take_in(self, partition: int, image: Image, sums: Sums) -> None:
         """Put on the board what an image has, but for what it lists."""
         self._board.take_in(partition, image.run, sums)
-        self._kept[partition] = -1, time.monotonic()
+        self._kept[partition] = None, time.monotonic()
 
     async def pack(self, partition: int, least: int = 1) -> None:
         """Merge what is known of a partition beside its run into it, if that is so much."""
@@ -139,8 +139,12 @@ class Imager:
         self._rests_until = ended + self._rest * (ended - began)
 
     def _is_due(self, partition: int, now: float) -> bool:
-        changes, at = self._kept.get(partition, (-1, float("-inf")))
-        return changes != self._board.shelf.changes(partition) and now - at >= self._every
+        state, at = self._kept.get(partition, (None, float("-inf")))
+        return state != self._state(partition) and now - at >= self._every
+
+    def _state(self, partition: int) -> object:
+        """Return what tells two images apart. An event that changed nothing must not be read again for ever."""
+        return self._board.shelf.changes(partition), dict(self._reached.get(partition, {}))
 
     async def _keep(self, partition: int) -> None:
         if partition not in self._revisions:
@@ -151,7 +155,7 @@ class Imager:
         offsets = {topic: at for topic, at in reached.items() if at is not None}
         if partition not in self._board.whole or len(offsets) < len(reached):
             return  # it went meanwhile; or the broker did not say where it is read on, and some topic has brought nothing
-        image, changes = self._board.shelf.image(partition), self._board.shelf.changes(partition)
+        image, state = self._board.shelf.image(partition), self._state(partition)
         revision = self._revisions[partition] + 1
         data, digest = await asyncio.to_thread(_closed, image)
         manifest = Manifest(
@@ -168,7 +172,7 @@ class Imager:
             self._revisions.pop(partition, None)  # somebody else wrote one; it is looked up before the next
         elif partition in self._board.whole:
             self._revisions[partition] = revision
-            self._kept[partition] = changes, time.monotonic()
+            self._kept[partition] = state, time.monotonic()
             log.info("image_kept", partition=partition, samples=manifest.samples, bytes=len(data))
 
 

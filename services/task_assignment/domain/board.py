@@ -339,8 +339,7 @@ class Board:
         known = self.shelf.known(id_)
         if known is not None:
             return known
-        if (brief := self.shelf.brief(id_)) is None:
-            raise KeyError(id_)
+        brief = self.shelf.waiting(id_)
         opened = Known(made_of(brief, order, id_, key), brief.revision, brief.counts, due_work_of(brief))
         self.shelf.keep(id_, opened)
         return opened

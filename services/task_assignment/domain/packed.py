@@ -13,7 +13,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -65,6 +65,8 @@ class PackedRun:
     """The indexes of the samples that wait in each queue, in the order in which they are served."""
     superseded: bytearray
     """1 for each sample that has been superseded."""
+    ahead: dict[str, int] = field(default_factory=dict)
+    """Indexes, by document id, of the few that a cursor has brought and that are not superseded: they are asked for next."""
 
     def __len__(self) -> int:
         """Return how many samples it has, those that are superseded among them."""
@@ -94,7 +96,10 @@ class PackedRun:
 
     def supersede(self, id_: str) -> None:
         """Take note that something newer is known of a sample, if it is here."""
-        if (at := self.find(id_)) is not None:
+        at = self.ahead.pop(id_, None)
+        if at is None:
+            at = self.find(id_)
+        if at is not None:
             self.superseded[at] = 1
 
     def id_at(self, at: int) -> str:
@@ -133,7 +138,9 @@ class Cursor:
             if not run.superseded[at]:
                 fresh = run.kinds[run.kind[at]].fresh
                 priority = 0 if fresh is None else fresh.priority
-                return order_of(priority, run.created_ms[at], run.due_ms[at]), run.id_at(at), self._key
+                id_ = run.id_at(at)
+                run.ahead[id_] = at
+                return order_of(priority, run.created_ms[at], run.due_ms[at]), id_, self._key
         return None
 
 

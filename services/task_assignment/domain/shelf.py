@@ -34,12 +34,19 @@ class Shelf:
             return None if (run := self._runs.get(partition)) is None else run.brief(id_)
         return found.brief if isinstance(found, Loose) else found
 
-    def brief(self, id_: str) -> Brief | None:
-        """Return what is known of a sample, wherever it is, that nobody works on."""
+    def waiting(self, id_: str) -> Brief:
+        """Return what is known of a sample that was found in the backlog and that nobody works on.
+
+        Raises:
+            KeyError: It is not in the backlog.
+        """
         found = self._beside.get(id_)
-        if found is not None:
-            return found.brief if isinstance(found, Loose) else None
-        return next((brief for run in self._runs.values() if (brief := run.brief(id_)) is not None), None)
+        if isinstance(found, Loose):
+            return found.brief
+        for run in self._runs.values():  # there may be many, and a look into this is quick
+            if (at := run.ahead.get(id_)) is not None:
+                return run.kinds[run.kind[at]]
+        raise KeyError(id_)
 
     def waits_untouched(self, id_: str) -> bool:
         """Return of a sample that was put in the backlog whether it still belongs there."""
@@ -88,7 +95,7 @@ class Shelf:
         """Return all that is known of a partition that has a run, as far as it is not to be read from the store."""
         run = self._runs[partition]
         listed = tuple(id_ for id_, _ in self.beside({partition}))
-        return Image(replace(run, superseded=bytearray(run.superseded)), listed)
+        return Image(replace(run, superseded=bytearray(run.superseded), ahead={}), listed)
 
     def put_run(self, partition: int, run: PackedRun) -> None:
         """Keep a run of a partition that has none. What is known beside it already goes before what is in it."""

@@ -170,7 +170,11 @@ async def test_the_first_image_is_written_after_everything_was_read_and_the_next
     await work.fold()
     await keep()
 
+    work.replicas[0].keeper.on_folded("sample.ingested.v1", PARTITION, 0, SAMPLES + 7)
+    await keep()
+
     assert unchanged is first
+    assert work.images.of[PARTITION].offsets["sample.ingested.v1"] == SAMPLES + 7
     assert (first.samples, work.images.of[PARTITION].samples) == (SAMPLES, SAMPLES + 1)
     assert first.offsets["sample.ingested.v1"] == SAMPLES
     assert list(work.images.data) == [(PARTITION, work.images.of[PARTITION].generation)]
