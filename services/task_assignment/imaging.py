@@ -28,7 +28,7 @@ KEEP_EVERY: Final = timedelta(minutes=1)
 KEEP_REST: Final = 20
 PACK_FROM: Final = 500
 """So few samples beside a run are not merged into it for an image, but read from the store by whoever uses it."""
-PACK_WHILE_READ: Final = 10_000
+PACK_WHILE_READ: Final = 20_000
 """So many are merged while a partition is read: the event loop takes their entries away in some 10 ms."""
 ASK_SECONDS: Final = 3.0
 """The group expels a member that is busy for longer than its heartbeat, ten seconds."""
