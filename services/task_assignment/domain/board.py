@@ -135,9 +135,13 @@ class Board:
 
     def take_in(self, partition: int, run: PackedRun, sums: Sums) -> None:
         """Take in a run of a partition that came, and what its samples add up to; the newer of what is known stands."""
+        outdated: set[str] = set()
         for id_, found in list(self.shelf.beside({partition})):
-            if (at := run.find(id_)) is not None:
-                self._keep_newer(id_, found, run.kinds[run.kind[at]], run.created_ms[at])
+            at = run.find(id_)
+            if at is not None and not self._keep_newer(id_, found, run.kinds[run.kind[at]], run.created_ms[at]):
+                outdated.add(id_)
+        if outdated:  # their entries tell of an order, or of work, that is not theirs any more
+            self._ready.forget_backlog(lambda entry: entry[1] in outdated, [])
         for brief, count in sums.kinds.items():
             self._tally.change(brief.scope, (), tuple((name, count * each) for name, each in brief.counts))
             work = due_work_of(brief)
@@ -314,16 +318,21 @@ class Board:
         self._ages.change(scope, created_ms, free_slots(before), free_slots(now))
         self.due.move(scope, due_work_of(before), due_work_of(now))
 
-    def _keep_newer(self, id_: str, found: Loose | Known, in_run: Brief, created_ms: int) -> None:
-        """Take from the sums what the older of two says of a sample, and forget it if it stands beside the run."""
+    def _keep_newer(self, id_: str, found: Loose | Known, in_run: Brief, created_ms: int) -> bool:
+        """Take from the sums what the older of two says of a sample, and forget it if it stands beside the run.
+
+        Returns:
+            Whether what stands beside the run is kept.
+        """
         known = found.brief if isinstance(found, Loose) else found
         if known.revision >= in_run.revision:
             self._recount(in_run.scope, created_ms, in_run, None)
-            return
+            return True
         self._recount(known.scope, created_ms, known, None)
         if isinstance(known, Known):
             self._withdraw(known)
         self.shelf.remove(id_)
+        return False
 
     def _withdraw(self, known: Known) -> None:
         for place in known.places.values():

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from services.task_assignment.domain.board import Board
+from services.task_assignment.domain.packed import pack, sums_of
 from services.task_assignment.domain.picks import Empty, Pick
 from services.task_assignment.domain.ready import Seeker, Serving
 from services.task_assignment.domain.tasks import SampleTasks, on_qa_work_requested
+from shared.ids import sample_id_of
 from tests.builders import a_qa_work_requested
 from tests.unit.task_assignment.test_tasks import a_sample, leased
 
@@ -169,6 +171,23 @@ def test_one_is_drawn_from_behind_those_of_higher_priority_that_somebody_may_not
     pick = board.pick(at_random, {sample.tasks["first_pass-1"].task_id for sample in urgent})
 
     assert sample_of(pick) == "usual"
+
+
+def test_a_sample_of_which_something_older_was_told_before_its_image_came_is_served_as_the_image_has_it():
+    usual, was_urgent, done = (a_sample(sample_id=sample_id_of("t", "p", name)) for name in ("usual", "urgent", "done"))
+    board = a_board(was_urgent.model_copy(update={"priority": 9}), done)
+    owner = Board()
+    owner.own([PARTITION])
+    owner.put(usual, revision=2)
+    owner.put(was_urgent.model_copy(update={"priority": -1}), revision=2)
+    owner.put(done.model_copy(update={"tasks": {}, "finalized": 1}), revision=2)
+    run = pack(owner.shelf.snapshot(PARTITION)).run
+
+    board.take_in(PARTITION, run, sums_of(run))
+
+    order = [sample_of(board.pick(a_seeker(who))) for who in ("a", "b", "c", "d")]
+    assert order == [usual.sample_id] * 2 + [was_urgent.sample_id] * 2
+    assert isinstance(board.pick(a_seeker("e")), Empty)
 
 
 def test_a_task_that_is_written_often_stands_in_the_queue_once():
