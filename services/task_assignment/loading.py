@@ -80,7 +80,7 @@ class Loader:
         if came.manifest is not None and came.listed is None:
             await self._begin(partition, came, came.manifest)
         if came.listed is None:
-            await self._read_all(partition)
+            await self._read_all(partition, came)
         else:
             async for documents in self._store.documents(came.listed):
                 self._board.load(documents)
@@ -100,8 +100,11 @@ class Loader:
             self._imager.take_in(partition, image, sums)
             came.listed = image.listed
 
-    async def _read_all(self, partition: int) -> None:
+    async def _read_all(self, partition: int, came: Coming) -> None:
         async for documents in self._store.of_partitions([partition]):
+            if self._unread.get(partition) is not came:
+                return  # a run of what was meant for its last stay would stand beside the image that it came back with
             self._board.load(documents)
             await self._imager.pack_while_read(partition)
-        await self._imager.pack(partition)
+        if self._unread.get(partition) is came:
+            await self._imager.pack(partition)

@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from services.task_assignment import loading
+from services.task_assignment import imaging, loading
 from services.task_assignment.bookkeeping import Bookkeeper
 from services.task_assignment.domain.board import Board
 from services.task_assignment.domain.kept import Scope
+from services.task_assignment.domain.picks import Pick
+from services.task_assignment.domain.ready import Seeker
+from services.task_assignment.images import Manifest
 from services.task_assignment.imaging import Imager
 from services.task_assignment.loading import Loader
 from shared.ids import sample_id_of
@@ -18,7 +21,7 @@ from shared.ledger import Document
 from tests.builders import PROJECT, TENANT, a_sample_ingested
 from tests.fakes import FakeClock
 from tests.memory_tasks import MemoryImages, MemoryTasks
-from tests.unit.task_assignment.work_under_test import PARTITION, WorkUnderTest, a_work_catalog
+from tests.unit.task_assignment.work_under_test import PARTITION, BrokersLog, Replica, WorkUnderTest, a_work_catalog
 
 SAMPLES = 4
 
@@ -57,15 +60,15 @@ async def some_documents() -> MemoryTasks:
 class Taken:
     """A board whose partition has just come, and what loads it."""
 
-    def __init__(self, store: SlowTasks) -> None:
+    def __init__(self, store: SlowTasks, images: MemoryImages | None = None) -> None:
         self.store = store
         self.board = Board()
         self.books = Bookkeeper(store, self.board, FakeClock())
-        self.loader = Loader(store, self.board, self.books, Imager(MemoryImages(), self.board, partitions=1))
+        self.loader = Loader(store, self.board, self.books, Imager(images or MemoryImages(), self.board, partitions=1))
 
-    def come(self) -> None:
+    def come(self, manifest: Manifest | None = None) -> None:
         self.board.own({PARTITION})
-        self.loader.load({PARTITION: None})
+        self.loader.load({PARTITION: manifest})
 
     def go(self) -> None:
         self.loader.forget({PARTITION})
@@ -114,6 +117,30 @@ async def test_a_partition_that_goes_and_comes_back_while_it_is_read_is_read_fro
 
     assert taken.store.reads == 2
     assert taken.known == SAMPLES
+
+
+async def test_a_partition_that_comes_back_with_an_image_while_it_is_read_is_counted_and_served_once(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(imaging, "PACK_WHILE_READ", 1)
+    store, images = await some_documents(), MemoryImages()
+    replica = Replica(store, images, await a_work_catalog(), BrokersLog(FakeClock()), FakeClock())
+    await replica.start()
+    await replica.imager.keep()
+    await replica.stop()
+    taken = Taken(SlowTasks(store), images)
+    taken.come()
+    await taken.until_known(1)
+
+    taken.go()
+    taken.come(images.of[PARTITION])
+    taken.store.goes_on.set()
+    await taken.loader.finished()
+
+    assert taken.known == SAMPLES
+    seeker = Seeker("ana", TENANT, frozenset({"first_pass"}), None, frozenset())
+    picked = [taken.board.pick(seeker) for _ in range(2 * SAMPLES)]
+    assert len({(each.document_id, each.slot) for each in picked if isinstance(each, Pick)}) == 2 * SAMPLES
 
 
 async def test_figures_are_not_written_before_every_sample_is_counted():
