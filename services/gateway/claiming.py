@@ -13,14 +13,19 @@ from fastapi import Request
 from services.gateway.inner import Answer, Inner, Members
 from services.gateway.settings import GatewaySettings
 from shared.claims import AskedClaim
+from shared.connections import ANSWER_SECONDS
 from shared.errors import MalformedBodyError, UnavailableError
 from shared.security import Principal
 
 AT_ONCE: Final = 2
 """Requests to a replica under way: while it serves one, the next lies ready."""
 MOST_TOGETHER: Final = 100
+MOST_CHARS: Final = 1024 * 1024
+"""Of what clients send: JSON may take six bytes for each, and task assignment reads no more than 16 MB."""
 
 Send = Callable[[Sequence[AskedClaim]], Awaitable[Sequence[Answer]]]
+Waiting = tuple[AskedClaim, asyncio.Future[Answer]]
+"""A claim, and who waits for its answer."""
 
 
 class Claiming:
@@ -95,14 +100,16 @@ class Claiming:
 class Line:
     """Where claims wait for a replica, and are sent together once it has time for more."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, patience: float = ANSWER_SECONDS) -> None:
         """Begin with nothing.
 
         Args:
             send: Sends claims and returns their answers, in their order.
+            patience: After how many seconds somebody asks elsewhere, though others are before them in line.
         """
         self._send = send
-        self._waiting: list[tuple[AskedClaim, asyncio.Future[Answer]]] = []
+        self._patience = patience
+        self._waiting: list[Waiting] = []
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def ask(self, claim: AskedClaim) -> Answer:
@@ -117,21 +124,36 @@ class Line:
             task = asyncio.create_task(self._send_waiting(), name="claims")
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
-        return await answer
+        try:
+            return await asyncio.wait_for(answer, self._patience)
+        except TimeoutError as error:
+            raise UnavailableError("Task assignment does not answer in time; send the same request again.") from error
 
     async def _send_waiting(self) -> None:
-        while self._waiting:
-            together, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
+        while together := self._next_together():
             try:
                 answers = await self._send([claim for claim, _ in together])
+                answered = list(zip(together, answers, strict=True))
             except Exception as error:
                 for _, answer in together:
                     if not answer.done():
                         answer.set_exception(error)
                 continue
-            for (_, answer), told in zip(together, answers, strict=True):
+            for (_, answer), told in answered:
                 if not answer.done():
                     answer.set_result(told)
+
+    def _next_together(self) -> list[Waiting]:
+        """Take what goes in one request: of those who still wait one at least, whatever they have put in their claim."""
+        waiting = [each for each in self._waiting if not each[1].done()]
+        count = held = 0
+        for claim, _ in waiting[:MOST_TOGETHER]:
+            held += len(claim.body) + len(claim.accept_language)
+            if count and held > MOST_CHARS:
+                break
+            count += 1
+        self._waiting = waiting[count:]
+        return waiting[:count]
 
 
 def _count_in(body: bytes) -> int:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.gateway.claiming import AT_ONCE, MOST_TOGETHER, Line
+from services.gateway.claiming import AT_ONCE, MOST_CHARS, MOST_TOGETHER, Line
 from services.gateway.inner import Answer
+from services.gateway.tasks import MAX_CLAIM_BYTES
 from shared.claims import AskedClaim
 from shared.errors import UnavailableError
 
@@ -103,6 +104,55 @@ async def test_a_request_that_fails_is_told_to_all_in_it_and_the_next_goes_on():
         with pytest.raises(UnavailableError):
             await task
     assert (await later).body == b"e"
+
+
+async def test_nobody_waits_longer_in_line_than_a_request_may_take_and_who_left_is_not_claimed_for():
+    replica = SlowReplica()
+    line = Line(replica.send, patience=0.05)
+    under_way = [*await asked(line, "a"), *await asked(line, "b")]
+    in_line = await asked(line, "c", "d")
+
+    told = await asyncio.gather(*under_way, *in_line, return_exceptions=True)
+    await asked(line, "e")
+    await replica.answer(0)
+
+    assert all(isinstance(each, UnavailableError) for each in told)
+    assert replica.requests == [["a"], ["b"], ["e"]]
+
+
+async def test_a_claim_without_an_answer_among_those_that_were_sent_together_waits_for_none():
+    gate = asyncio.Event()
+
+    async def forgets_one(claims: Sequence[AskedClaim]) -> list[Answer]:
+        await gate.wait()
+        return [Answer(200, {}, claim.body.encode()) for claim in claims[: max(1, len(claims) - 1)]]
+
+    line = Line(forgets_one)
+    await asked(line, "a")
+    await asked(line, "b")
+    together = await asked(line, "c", "d")
+
+    gate.set()
+    await settled()
+
+    assert all(task.done() and isinstance(task.exception(), ValueError) for task in together)
+
+
+async def test_long_claims_do_not_keep_others_from_being_read():
+    replica = SlowReplica()
+    line = Line(replica.send)
+    await asked(line, "a")
+    await asked(line, "b")
+
+    await asked(line, *["c" * MAX_CLAIM_BYTES] * MOST_TOGETHER, "short")
+    await replica.answer(0)
+    answered = 2
+    while answered < len(replica.requests):
+        await replica.answer(answered)
+        answered += 1
+
+    assert sum(len(request) for request in replica.requests) == 2 + MOST_TOGETHER + 1
+    assert max(sum(map(len, request)) for request in replica.requests) <= MOST_CHARS
 
 
 async def test_no_request_is_longer_than_the_service_reads():
