@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -62,6 +63,7 @@ class Keeper(PartitionWatcher):
         self._books = Bookkeeper(store, board, clock)
         self._loader = Loader(store, board, self._books, imager)
         self._repairs_after = 0.0
+        self._assignments = 0
 
     async def on_assigned(
         self, partitions: Sequence[TopicPartition], positions: Mapping[TopicPartition, int]
@@ -71,6 +73,7 @@ class Keeper(PartitionWatcher):
         Returns:
             Where the images end that they begin from: what came after is to be folded again.
         """
+        self._assignments += 1
         came = {each.partition for each in partitions if each.topic == SampleIngested.topic}
         topics: dict[int, dict[str, int | None]] = {partition: {} for partition in came}
         for each in partitions:
@@ -78,7 +81,10 @@ class Keeper(PartitionWatcher):
         manifests = await self._imager.begin(topics)
         self._board.own(came)
         self._loader.load({partition: manifests.get(partition) for partition in came})
-        await self._announce()
+        try:
+            await self._announce()
+        except Exception:  # the board has begun from images: what came after them has to be read whoever knows of us
+            log.exception("member_not_announced")
         log.info("partitions_taken_over", partitions=len(came), images=len(manifests))
         return {
             TopicPartition(topic, partition): offset
@@ -147,11 +153,14 @@ class Keeper(PartitionWatcher):
 
     async def repair_after_images(self) -> None:
         """Compare partitions that began from images with the store: an image tells of no claim that came after it."""
+        assignment = self._assignments
         for partition in sorted(self._board.unsure & self._board.whole):
             await self._compare({partition})
             if partition in self._board.whole:
                 await self._books.take_over({partition})
-                self._board.confirm(partition)
+            if assignment != self._assignments:
+                return  # it may have come back with another image meanwhile, of which some was not compared
+            self._board.confirm(partition)
 
     async def leave(self) -> None:
         """Say that nothing is served here any more."""
@@ -165,6 +174,7 @@ class Keeper(PartitionWatcher):
                 behind = [id_ for id_, revision in revisions.items() if self._board.is_behind(id_, revision, partition)]
                 for stored in (await self._store.samples(behind)).values() if behind else ():
                     self._board.put(stored.sample, stored.revision)
+                await asyncio.sleep(0)  # the driver may have all of a partition ready, and claims would wait for it
 
     async def _do_each(self, partition: int, due: Sequence[D], act: Callable[[D], Awaitable[None]]) -> None:
         """Do what is due, one after the other; what cannot be done, and all behind it, is due again."""

@@ -106,7 +106,8 @@ class Store:
         """Yield the revision of every sample of some partitions by document id, in parts of bounded size."""
         for partition in partitions:
             found: dict[str, int] = {}
-            async for each in self._samples.find({"state.partition": partition}, {"revision": 1}):
+            within = {"state.partition": partition}
+            async for each in self._samples.find(within, {"revision": 1}, batch_size=REVISIONS_AT_ONCE):
                 found[each["_id"]] = each["revision"]
                 if len(found) == REVISIONS_AT_ONCE:
                     yield found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+from aiokafka import TopicPartition
 
 from services.task_assignment import imaging
 from services.task_assignment.domain.board import Board
@@ -292,6 +294,75 @@ async def test_no_image_is_written_while_it_is_unknown_how_far_it_goes():
 
     assert not before
     assert work.images.of[PARTITION].offsets == dict.fromkeys(positions, 7)
+
+
+async def test_what_came_after_the_image_is_read_again_also_where_nobody_could_be_told_who_serves_it():
+    work = await some_work()
+    work.log.append(a_sample_ingested(external_id="later"))
+    await work.fold()
+    work.log.is_away = True
+
+    await work.restart()
+
+    assert await is_as_if_all_had_been_read(work)
+    await work.stop()
+
+
+class ComparedTasks(MemoryTasks):
+    """A store that has all revisions ready in many parts, and stops before the last until it is let go on."""
+
+    PARTS = 20
+
+    def __init__(self, documents: MemoryTasks) -> None:
+        super().__init__()
+        self.sample_documents = documents.sample_documents
+        self.goes_on = asyncio.Event()
+
+    async def revisions(self, partitions: Sequence[int]) -> AsyncIterator[dict[str, int]]:
+        for _ in range(self.PARTS):
+            yield {id_: each.revision for id_, each in self.kept.items() if each.sample.partition in partitions}
+        await self.goes_on.wait()
+
+
+async def test_others_have_their_turn_between_the_parts_of_a_comparison():
+    work = await some_work()
+    store = ComparedTasks(work.store)
+    store.goes_on.set()
+    replica = Replica(store, work.images, work.catalog, work.log, work.clock)
+    await replica.start()
+
+    comparing = asyncio.create_task(replica.keeper.repair_after_images())
+    turns = 0
+    while not comparing.done():
+        await asyncio.sleep(0)
+        turns += 1
+
+    assert turns > ComparedTasks.PARTS
+    await replica.stop()
+    await work.stop()
+
+
+async def test_a_partition_that_goes_and_comes_back_while_it_is_compared_is_compared_from_its_beginning():
+    work = await some_work()
+    store = ComparedTasks(work.store)
+    replica = Replica(store, work.images, work.catalog, work.log, work.clock)
+    positions = await replica.start()
+    comparing = asyncio.create_task(replica.keeper.repair_after_images())
+    await asyncio.sleep(0.01)
+
+    partitions = {TopicPartition(topic, PARTITION): offset for topic, offset in positions.items()}
+    await replica.keeper.on_revoked(list(partitions))
+    await replica.keeper.on_assigned(list(partitions), partitions)
+    await replica.keeper.finished()
+    store.goes_on.set()
+    await comparing
+    early = replica.board.unsure
+    await replica.keeper.repair_after_images()
+
+    assert early == {PARTITION}
+    assert not replica.board.unsure
+    await replica.stop()
+    await work.stop()
 
 
 async def test_the_list_of_an_image_is_read_again_when_the_store_did_not_answer(monkeypatch: pytest.MonkeyPatch):
