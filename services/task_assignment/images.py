@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Final
 
 from services.task_assignment.domain.image import FORMAT
@@ -67,7 +67,7 @@ class Images:
     async def manifests(self, partitions: Iterable[int]) -> dict[int, Manifest]:
         """Return the manifests of those partitions that have an image."""
         found = self._images.find({"_id": {"$in": [str(partition) for partition in partitions]}})
-        manifests = [_manifest(each) async for each in found]
+        manifests = [manifest_of(each) async for each in found]
         return {each.partition: each for each in manifests}
 
     async def read(self, manifest: Manifest) -> bytes | None:
@@ -83,7 +83,7 @@ class Images:
         for number in range(manifest.chunks):
             chunk = data[number * CHUNK_BYTES : (number + 1) * CHUNK_BYTES]
             await self._images.insert_one({"_id": f"{place}/{number:06}", "bytes": chunk})
-        if await write_guarded(self._images, [_document(manifest)]):
+        if await write_guarded(self._images, [document_of(manifest)]):
             await self._images.delete_many(_from(manifest.partition, manifest.generation))
             return False
         await self._images.delete_many({"_id": {"$gt": f"{manifest.partition}/", "$lt": place}})
@@ -99,11 +99,13 @@ def _from(partition: int, generation: str) -> Document:
     return {"_id": {"$gt": f"{partition}/{generation}/", "$lt": f"{partition}/{generation}0"}}  # 0 comes after /
 
 
-def _document(manifest: Manifest) -> Document:
+def document_of(manifest: Manifest) -> Document:
+    """Return a manifest as it is kept."""
     offsets = [list(each) for each in manifest.offsets.items()]  # a topic's name has dots, which no key may have
     return {"_id": str(manifest.partition), **asdict(manifest), "offsets": offsets}
 
 
-def _manifest(document: Document) -> Manifest:
-    fields = {name: value for name, value in document.items() if name != "_id"}
-    return Manifest(**fields | {"offsets": dict(document["offsets"])})
+def manifest_of(document: Document) -> Manifest:
+    """Return a manifest that was kept, without what it may have in a later format: that is told by the rest."""
+    known = {each.name: document[each.name] for each in fields(Manifest)}
+    return Manifest(**known | {"offsets": dict(document["offsets"])})

@@ -132,11 +132,13 @@ class Imager:
         began = time.monotonic()
         if began < self._rests_until:
             return
-        for partition in sorted(self._board.whole):
-            if self._is_due(partition, began):
-                await self._keep(partition)
-        ended = time.monotonic()
-        self._rests_until = ended + self._rest * (ended - began)
+        try:
+            for partition in sorted(self._board.whole):
+                if self._is_due(partition, began):
+                    await self._keep(partition)
+        finally:  # what failed has cost as much
+            ended = time.monotonic()
+            self._rests_until = ended + self._rest * (ended - began)
 
     def _is_due(self, partition: int, now: float) -> bool:
         state, at = self._kept.get(partition, (None, float("-inf")))

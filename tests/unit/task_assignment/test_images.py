@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from aiokafka import TopicPartition
 
 from services.task_assignment import imaging
 from services.task_assignment.domain.board import Board
-from services.task_assignment.images import ALWAYS_REPLAYED, Manifest
+from services.task_assignment.images import ALWAYS_REPLAYED, Manifest, document_of, manifest_of
+from services.task_assignment.imaging import Imager
 from shared.ids import sample_id_of
 from tests.builders import PROJECT, TENANT, a_sample_erased, a_sample_ingested
 from tests.fakes import CrashError, Fuse
@@ -362,6 +364,33 @@ async def test_a_partition_that_goes_and_comes_back_while_it_is_compared_is_comp
     assert early == {PARTITION}
     assert not replica.board.unsure
     await replica.stop()
+    await work.stop()
+
+
+async def test_a_store_that_takes_no_image_is_not_asked_again_at_once():
+    work = await some_work()
+    board = work.replicas[0].board
+    imager = Imager(work.images, board, partitions=1, every=timedelta(0), rest=1e9)
+    await imager.begin({PARTITION: dict(work.images.of[PARTITION].offsets)})
+    work.images.fuse = Fuse(0)
+    with pytest.raises(CrashError):
+        await imager.keep()
+    asked = len(work.images.fuse.passed)
+
+    await imager.keep()
+
+    assert len(work.images.fuse.passed) == asked
+    await work.stop()
+
+
+async def test_an_image_of_a_later_release_keeps_nobody_from_taking_over():
+    work = await some_work()
+    manifest = work.images.of[PARTITION]
+    later = document_of(manifest) | {"format": "2", "colour": "blue"}
+
+    assert manifest_of(document_of(manifest)) == manifest
+    assert not manifest_of(later).is_usable(manifest.offsets, 1)
+    assert manifest_of(later).revision == manifest.revision
     await work.stop()
 
 
