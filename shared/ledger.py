@@ -60,6 +60,9 @@ MISSES = 0.1
 """So many of those taken for new may have been there; with more, they are looked for again before they are written."""
 REMEMBERED = 1000
 """How many documents a ledger remembers: those that get their next event soon, not a large project."""
+MANY_BEGUN = 100
+"""Where a batch begins so many aggregates they are the backlog of an import, whose next events come later than what is
+remembered is forgotten: remembering each would only drive out those that are worked on."""
 
 
 class LedgerStore(Protocol):
@@ -292,8 +295,12 @@ class Ledger(Generic[S]):
             self._on_saved(_states(written))
         return lost
 
-    def _remember(self, entries: Iterable[Entry[S]]) -> None:
+    def _remember(self, entries: Collection[Entry[S]]) -> None:
+        begun = {entry.id for entry in entries if entry.revision == 1}
+        unremarkable = begun if len(begun) >= MANY_BEGUN else ()
         for entry in entries:
+            if entry.id in unremarkable:
+                continue
             entry.was_announced()
             if entry.revision and entry.is_whole and not self._takes_much(entry.state):
                 self._keep(entry)

@@ -8,7 +8,7 @@ import pytest
 
 from shared.events import Event
 from shared.events.tasks import TaskCreated
-from shared.ledger import Body, Ledger, Step
+from shared.ledger import MANY_BEGUN, REMEMBERED, Body, Ledger, Step
 from shared.packing import Document
 from tests.builders import a_sample_ingested, an_annotation_submitted
 from tests.fakes import FaultyStore, RecordingPublisher, deliver
@@ -63,6 +63,22 @@ async def test_a_large_document_is_read_again_and_not_kept_in_memory(
     await ledger.fold(deliver([answer]), count, key)
 
     assert store.loaded == [key(answer)] * reads
+
+
+async def test_an_import_does_not_drive_out_what_is_worked_on() -> None:
+    store = Watched()
+    ledger = Ledger(store, RecordingPublisher(), Counted)
+    answer = an_annotation_submitted()
+    await ledger.fold(deliver([a_sample_ingested()]), count, key)
+    imported = [a_sample_ingested(sample_id=f"imported-{number}") for number in range(2 * REMEMBERED)]
+
+    for first in range(0, len(imported), MANY_BEGUN):
+        batch = deliver(imported[first : first + MANY_BEGUN], start_offset=1 + first)
+        await ledger.fold(batch, count, key, begins=begins)
+    store.loaded.clear()
+    await ledger.fold(deliver([answer]), count, key)
+
+    assert store.loaded == []
 
 
 async def test_what_an_event_begins_is_not_looked_for() -> None:
