@@ -26,42 +26,46 @@ class Bookkeeper:
         self._clock = clock
         self._paces: dict[Scope, dict[str, Pace]] = defaultdict(dict)
         self._seen: dict[Scope, Mapping[str, int]] = {}
-        self._written: dict[Scope, tuple[Mapping[str, int], int]] = {}
+        self._written_ms: dict[Scope, int] = {}
         self._moved: set[Scope] = set()
-        """Where due dates have changed and are not written."""
+        """Where counts or due dates have changed and are not written. The others are not looked at: there may be
+        thousands of projects, each in every partition."""
 
     async def take_over(self, partitions: Collection[int]) -> None:
         """Go on where the last owner of some partitions was, once all of their samples are known here."""
-        counts = {scope: each for scope, each in self._counts().items() if scope.partition in partitions}
+        tally = self._board.tally
+        counts = {scope: tally.of(scope) for scope in tally.scopes if scope.partition in partitions}
         for scope, figures in (await self._store.figures(counts)).items():
             self._paces[Scope(*scope)] = dict(figures.paces)
         self._seen |= counts
+        self._moved |= counts.keys()
 
     def give_up(self, partitions: Collection[int]) -> None:
         """Forget some partitions."""
-        for known in (self._paces, self._seen, self._written):
+        for known in (self._paces, self._seen, self._written_ms):
             for scope in [scope for scope in known if scope.partition in partitions]:
                 del known[scope]
+        self._moved = {scope for scope in self._moved if scope.partition not in partitions}
 
     async def write(self) -> None:
         """Write what has changed since it was last written, of partitions whose samples are all known as they are."""
         now_ms = to_ms(self._clock())
-        self._moved |= self._board.due.changed()
-        whole = self._board.whole - self._board.unsure
-        counts = {scope: each for scope, each in self._counts().items() if scope.partition in whole}
-        due = set(self._board.due.scopes)
-        figures = {
-            scope: Figures(each, self._paces_of(scope, each, now_ms), self._board.due.work(scope, now_ms))
-            for scope, each in counts.items()
-            if self._is_stale(scope, each, now_ms, has_due=scope in due)
-        }
+        self._moved |= self._board.tally.changed() | self._board.due.changed()
+        known = self._board.whole - self._board.unsure
+        stale = {scope for scope in self._moved | self._aged(now_ms) if scope.partition in known}
+        figures = {scope: self._figures_of(scope, now_ms) for scope in stale}
         await self._store.write_figures(figures)
-        self._moved -= figures.keys()
-        self._written |= {scope: (each.counts, now_ms) for scope, each in figures.items()}
+        self._moved -= stale
+        self._written_ms |= dict.fromkeys(stale, now_ms)
 
-    def _is_stale(self, scope: Scope, counts: Mapping[str, int], now_ms: int, *, has_due: bool) -> bool:
-        written, at_ms = self._written.get(scope, (None, 0))
-        return written != counts or scope in self._moved or (has_due and now_ms - at_ms >= LONGEST_MS)
+    def _aged(self, now_ms: int) -> set[Scope]:
+        """Return where there are due dates, and the figures were written long ago."""
+        due = self._board.due.scopes
+        return {scope for scope in due if now_ms - self._written_ms.get(scope, 0) >= LONGEST_MS}
+
+    def _figures_of(self, scope: Scope, now_ms: int) -> Figures:
+        counts = self._board.tally.of(scope)
+        return Figures(counts, self._paces_of(scope, counts, now_ms), self._board.due.work(scope, now_ms))
 
     def _paces_of(self, scope: Scope, counts: Mapping[str, int], now_ms: int) -> Mapping[str, Pace]:
         """Take note of the answers that have come since this was last asked."""
@@ -76,6 +80,3 @@ class Bookkeeper:
                 paces[stage] = pace.plus(done - before.get(name, 0), now_ms)
         self._seen[scope] = counts
         return dict(paces)
-
-    def _counts(self) -> dict[Scope, Mapping[str, int]]:
-        return {Scope(*scope): each for scope, each in self._board.counts().items()}

@@ -137,7 +137,19 @@ class Keeper(PartitionWatcher):
         await self._books.write()
         OWNED.set(len(self._board.owned))
         WHOLE.set(len(self._board.whole))
-        self._measure(to_ms(self._clock()))
+
+    async def measure(self) -> None:
+        """Show what waits and what is held; what there is nothing of any more is not shown."""
+        now_ms = to_ms(self._clock())
+        for gauge in (READY, OLDEST, HELD):
+            gauge.clear()
+        for queue, waiting in bounded(self._board.waiting()).items():
+            READY.labels(*queue).set(waiting.slots)
+            OLDEST.labels(*queue).set(max(0, now_ms - waiting.oldest_ms) / 1000)
+        for labels, slots in self._board.tally.slots_by_stage("leased").items():
+            if slots:
+                HELD.labels(*labels).set(slots)
+        LATE.set(self._board.late(now_ms))
 
     async def repair(self) -> None:
         """Bring the board in step with the store: a replica that believed to own a partition may have written it.
@@ -203,18 +215,6 @@ class Keeper(PartitionWatcher):
             return
         EXPIRED.inc()
         await self._producer.publish([released(lease, "expired", self._clock())])
-
-    def _measure(self, now_ms: int) -> None:
-        """Show what waits and what is held; what there is nothing of any more is not shown."""
-        for gauge in (READY, OLDEST, HELD):
-            gauge.clear()
-        for queue, waiting in bounded(self._board.waiting()).items():
-            READY.labels(*queue).set(waiting.slots)
-            OLDEST.labels(*queue).set(max(0, now_ms - waiting.oldest_ms) / 1000)
-        for labels, slots in self._board.slots_by_stage("leased").items():
-            if slots:
-                HELD.labels(*labels).set(slots)
-        LATE.set(self._board.late(now_ms))
 
     async def _tick(self, partition: int) -> None:
         for topic in SUBMISSION_TOPICS:

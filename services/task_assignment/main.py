@@ -79,6 +79,7 @@ def create_service(settings: TaskAssignmentSettings, clock: Clock = utc_now) -> 
     service.every(timedelta(seconds=1), "take back ended leases", keeper.take_back)
     service.every(timedelta(seconds=1), "let those who skipped return", keeper.let_return)
     service.every(timedelta(seconds=1), "write progress", keeper.write_progress)
+    service.every(timedelta(seconds=5), "measure", keeper.measure)
     service.every(timedelta(seconds=3), "look at due dates", watch.look)
     service.every(REPAIR_EVERY, "repair the board", keeper.repair)
     service.every(timedelta(seconds=1), "repair what began from images", keeper.repair_after_images)

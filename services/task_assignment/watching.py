@@ -81,7 +81,7 @@ class Watch:
 
     async def _left_over(self) -> set[ProjectName]:
         """Return the projects, of those that came since, whose alarms are not quiet though nothing may be due any more."""
-        came = {ProjectName(tenant, project) for tenant, project, _ in self._board.counts()} - self._met
+        came = {ProjectName(scope.tenant_id, scope.project_id) for scope in self._board.tally.scopes} - self._met
         if not came:
             return set()
         self._met |= came

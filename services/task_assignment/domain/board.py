@@ -60,7 +60,7 @@ class Board:
         self._ready = ReadyTasks(self._in_backlog, random or Random())  # noqa: S311 - fair, not secret
         self._ends: Timers[DueLease] = Timers()
         self._returns: Timers[DueReturn] = Timers()
-        self._tally = Tally()
+        self.tally = Tally()
         self._ages = Ages()
         self.due: DueBook[Scope] = DueBook()
         self._owned: set[int] = set()
@@ -112,7 +112,7 @@ class Board:
         for partition in gone:
             self._ends.forget(partition)
             self._returns.forget(partition)
-        self._tally.forget(gone)
+        self.tally.forget(gone)
         self._ages.forget(gone)
         self.due.forget(lambda scope: scope.partition in gone)
 
@@ -143,7 +143,7 @@ class Board:
         if outdated:  # their entries tell of an order, or of work, that is not theirs any more
             self._ready.forget_backlog(lambda entry: entry[1] in outdated, [])
         for brief, count in sums.kinds.items():
-            self._tally.change(brief.scope, (), tuple((name, count * each) for name, each in brief.counts))
+            self.tally.change(brief.scope, (), tuple((name, count * each) for name, each in brief.counts))
             work = due_work_of(brief)
             self.due.move(brief.scope, (), [w._replace(tasks=count * w.tasks, slots=count * w.slots) for w in work])
         for (brief, minute), count in sums.minutes.items():
@@ -276,10 +276,6 @@ class Board:
         else:
             self._returns.note(due, partition)
 
-    def counts(self) -> dict[tuple[str, str, int], dict[str, int]]:
-        """Return, per tenant, project and partition, how many samples, tasks and slots are in which state."""
-        return self._tally.counts()
-
     def waiting(self) -> dict[Queue, Waiting]:
         """Return, by tenant, project, stage and language, how many slots are free and since when the oldest is."""
         return self._ages.waiting()
@@ -287,10 +283,6 @@ class Board:
     def late(self, now_ms: int) -> int:
         """Return how many leases have ended and are neither answered nor taken back."""
         return sum(self._ends.count_before(partition, now_ms, self._stands) for partition in self._owned)
-
-    def slots_by_stage(self, wanted: str) -> dict[tuple[str, str, str], int]:
-        """Return the number of slots in a state (free, leased, done) per tenant, project and stage."""
-        return self._tally.slots_by_stage(wanted)
 
     def is_behind(self, document_id: str, revision: int, partition: int) -> bool:
         """Return whether the store has a newer revision of a sample of a partition than is known here."""
@@ -314,7 +306,7 @@ class Board:
             self._ready.add_to_backlog(name, entry)
 
     def _recount(self, scope: Scope, created_ms: int, before: Brief | Known | None, now: Brief | Known | None) -> None:
-        self._tally.change(scope, counts_of(before), counts_of(now))
+        self.tally.change(scope, counts_of(before), counts_of(now))
         self._ages.change(scope, created_ms, free_slots(before), free_slots(now))
         self.due.move(scope, due_work_of(before), due_work_of(now))
 

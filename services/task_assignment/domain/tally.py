@@ -13,11 +13,13 @@ class Tally:
 
     def __init__(self) -> None:
         self._sums: dict[Scope, Counter[str]] = defaultdict(Counter)
+        self._changed: set[Scope] = set()
 
     def change(self, scope: Scope, before: Counts, now: Counts) -> None:
         """Take in what a sample adds now instead of what it added before."""
         if before == now:
             return
+        self._changed.add(scope)
         sums = self._sums[scope]
         for name, count in before:
             sums[name] -= count
@@ -28,10 +30,25 @@ class Tally:
         """Drop the counts of some partitions."""
         kept = {scope: each for scope, each in self._sums.items() if scope.partition not in partitions}
         self._sums = defaultdict(Counter, kept)
+        self._changed &= kept.keys()
 
-    def counts(self) -> dict[tuple[str, str, int], dict[str, int]]:
+    @property
+    def scopes(self) -> Collection[Scope]:
+        """Of which anything is counted."""
+        return self._sums.keys()
+
+    def changed(self) -> set[Scope]:
+        """Return, once, the scopes whose counts have changed since this was last asked."""
+        changed, self._changed = self._changed, set()
+        return changed
+
+    def of(self, scope: Scope) -> dict[str, int]:
+        """Return how many samples, tasks and slots of a scope are in which state."""
+        return {name: count for name, count in self._sums.get(scope, {}).items() if count}
+
+    def counts(self) -> dict[Scope, dict[str, int]]:
         """Return, per tenant, project and partition, how many samples, tasks and slots are in which state."""
-        return {scope: {name: n for name, n in each.items() if n} for scope, each in self._sums.items()}
+        return {scope: self.of(scope) for scope in self._sums}
 
     def slots_by_stage(self, wanted: str) -> dict[tuple[str, str, str], int]:
         """Return the number of slots in a state (free, leased, done) per tenant, project and stage."""

@@ -52,7 +52,7 @@ async def test_projects_of_one_name_in_two_tenants_are_shown_apart():
     await work.start()
     await work.fold()
 
-    await work.replicas[0].keeper.write_progress()
+    await work.replicas[0].keeper.measure()
 
     ours, theirs = (
         shown("ready_slots", **OF_PROJECT | {"tenant": each, "language": "fr"}) for each in (TENANT, "globex")
@@ -70,12 +70,12 @@ async def test_depth_age_and_late_leases_are_shown_and_what_is_done_is_not_shown
     held = OF_PROJECT
 
     await work.claim("ana")
-    await keeper.write_progress()
+    await keeper.measure()
     first = [shown("ready_slots", **queue), shown("leases_held", **held), shown("leases_late")]
     age = shown("oldest_ready_age_seconds", **queue)
     await work.claim("bo")
     work.clock.advance(61)
-    await keeper.write_progress()
+    await keeper.measure()
     then = [shown("ready_slots", **queue), shown("leases_held", **held), shown("leases_late")]
 
     await work.stop()

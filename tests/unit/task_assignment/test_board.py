@@ -149,17 +149,17 @@ def test_leases_end_once_and_only_those_that_still_stand():
 
 def test_counts_follow_the_samples_and_go_with_their_partition():
     board = a_board(a_sample(overlap=2))
-    [counts] = board.counts().values()
+    [counts] = board.tally.counts().values()
     assert counts["samples.open"] == 1
     assert counts["slots.first_pass.free"] == 2
 
     board.put(leased(a_sample(overlap=2), "0", "ana", "l1"), revision=2)
-    [counts] = board.counts().values()
+    [counts] = board.tally.counts().values()
     assert (counts["slots.first_pass.free"], counts["slots.first_pass.leased"]) == (1, 1)
     assert [waiting.slots for waiting in board.waiting().values()] == [1]
 
     board.disown([PARTITION])
-    assert board.counts() == {}
+    assert board.tally.counts() == {}
     assert isinstance(board.pick(a_seeker()), Empty)
 
 

@@ -267,7 +267,7 @@ class Picks(RuleBasedStateMachine):
             of = sums.setdefault((sample.tenant_id, sample.project_id, sample.partition), {})
             for name, count in counted(sample):
                 of[name] = of.get(name, 0) + count
-        assert self.board.counts() == {key: {name: n for name, n in of.items() if n} for key, of in sums.items()}
+        assert self.board.tally.counts() == {key: {name: n for name, n in of.items() if n} for key, of in sums.items()}
 
     @invariant()
     def what_waits_is_what_is_free_and_since_when(self) -> None:

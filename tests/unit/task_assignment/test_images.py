@@ -43,7 +43,7 @@ async def some_work(external: Iterable[str] = ()) -> WorkUnderTest:
 
 
 def figures(board: Board) -> tuple[object, ...]:
-    return board.counts(), board.waiting(), board.earliest_end(PARTITION)
+    return board.tally.counts(), board.waiting(), board.earliest_end(PARTITION)
 
 
 async def read_everything(work: WorkUnderTest) -> Board:

@@ -77,7 +77,7 @@ class Taken:
 
     @property
     def known(self) -> int:
-        return self.board.counts().get(Scope(TENANT, PROJECT, PARTITION), {}).get("samples.open", 0)
+        return self.board.tally.counts().get(Scope(TENANT, PROJECT, PARTITION), {}).get("samples.open", 0)
 
     async def until_known(self, count: int) -> None:
         for _ in range(100):
