@@ -90,14 +90,14 @@ class Picks(RuleBasedStateMachine):
         self.plain = PlainBoard()
         self.stored: dict[str, tuple[SampleTasks, int]] = {}
         self.before: dict[str, tuple[SampleTasks, int]] = {}
-        """Each sample as it stood before its last change."""
+        """Each sample as it stood at first."""
         self.under_way: list[Pick] = []
         self.leases = 0
 
     def know(self, sample: SampleTasks, *, load: bool = False) -> None:
         id_ = f"{sample.tenant_id}/{sample.sample_id}"
         revision = self.stored[id_][1] + 1 if id_ in self.stored else 1
-        self.before[id_] = self.stored.get(id_, (sample, revision))
+        self.before.setdefault(id_, (sample, revision))
         self.stored[id_] = sample, revision
         self.tell(id_, load=load)
 
@@ -223,7 +223,7 @@ class Picks(RuleBasedStateMachine):
     def are_imaged(self) -> None:
         revisions = {id_: revision for id_, (_, revision) in self.stored.items()}
         for partition in self.owned:
-            self.is_packed(partition)
+            self.board.swap(partition, pack(self.board.shelf.snapshot(partition)))
             self.images[partition] = to_bytes(self.board.shelf.image(partition)), revisions
 
     @precondition(lambda self: self.owned and self.stored)
