@@ -96,10 +96,10 @@ class Process:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             ).pid
-        if niceness:
-            stand_back(pid, niceness)
         record = {"pid": pid, "born": birth_of(pid), "fingerprint": fingerprint}
         self.pid_file.write_text(json.dumps(record))
+        if niceness:  # which may take a second; who is interrupted meanwhile has to find the process again
+            stand_back(pid, niceness)
         return pid
 
     def stop(self, patience: float = STOP_PATIENCE_SECONDS) -> bool:

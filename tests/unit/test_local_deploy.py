@@ -17,7 +17,7 @@ import pytest
 import yaml
 from pydantic_settings import BaseSettings
 
-from deploy.local import compose, environment, tools
+from deploy.local import compose, environment, processes, tools
 from deploy.local.cache import POM, Cache
 from deploy.local.console import Progress
 from deploy.local.errors import LocalStackError, MissingToolError, PortInUseError, ProcessDiedError
@@ -193,6 +193,15 @@ def test_a_process_that_nobody_waits_for_stands_behind_the_others(sleeper):
     assert os.getpriority(os.PRIO_PROCESS, pid) == 7
     group = Path(f"/proc/{pid}/autogroup")
     assert not group.exists() or group.read_text().endswith("nice 7\n")
+
+
+def test_a_process_that_is_slow_to_stand_back_can_be_found_and_stopped_meanwhile(sleeper, monkeypatch):
+    found = []
+    monkeypatch.setattr(processes, "stand_back", lambda pid, _: found.append(sleeper.pid == pid))
+
+    sleeper.start(["sleep", "60"], dict(os.environ), "first", sleeper.home, niceness=7)
+
+    assert found == [True]
 
 
 def test_a_recycled_pid_is_never_touched(sleeper, tmp_path):
