@@ -87,6 +87,10 @@ class MemoryLedgerStore:
                 self._documents[document["_id"]] = bson.encode(document)
         return lost
 
+    def put_back(self, documents: Mapping[str, Document]) -> None:
+        """Forget the last writes: these documents stand as they stood then."""
+        self._documents |= {id_: bson.encode(document) for id_, document in documents.items()}
+
     @property
     def documents(self) -> dict[str, Document]:
         """Every document as it is stored, by ``_id``."""

@@ -183,9 +183,11 @@ class Keeper(PartitionWatcher):
     async def _compare(self, partitions: Collection[int]) -> None:
         for partition in sorted(partitions):
             async for revisions in self._store.revisions([partition]):
-                behind = [id_ for id_, revision in revisions.items() if self._board.is_behind(id_, revision, partition)]
-                for stored in (await self._store.samples(behind)).values() if behind else ():
-                    self._board.put(stored.sample, stored.revision)
+                known = {id_: self._board.revision(id_, partition) for id_ in revisions}
+                differ = [id_ for id_, revision in revisions.items() if revision != known[id_]]
+                for id_, stored in (await self._store.samples(differ)).items() if differ else ():
+                    # What is known here had been written: where it is not there afterwards, the store has lost it.
+                    self._board.put(stored.sample, stored.revision, even_older=stored.revision < known[id_])
                 await asyncio.sleep(0)  # the driver may have all of a partition ready, and claims would wait for it
 
     async def _do_each(self, partition: int, due: Sequence[D], act: Callable[[D], Awaitable[None]]) -> None:

@@ -165,14 +165,20 @@ class Board:
         for saved in samples.values():
             self.put(saved.state, saved.revision)
 
-    def put(self, sample: SampleTasks, revision: int) -> None:
+    def put(self, sample: SampleTasks, revision: int, *, even_older: bool = False) -> None:
         """Take in a sample as it stands in the store.
 
         One that is older than what is known here, or of a partition that is not owned, is passed over.
+
+        Args:
+            sample: The sample.
+            revision: Its document's.
+            even_older: It is taken in also where something newer is known here: that was lost in the store.
         """
         id_ = f"{sample.tenant_id}/{sample.sample_id}"
         before = self.shelf.find(id_, sample.partition)
-        if sample.partition not in self._owned or (before is not None and revision <= before.revision):
+        is_newer = before is None or revision > before.revision or even_older
+        if sample.partition not in self._owned or not is_newer:
             return
         scope = Scope(sample.tenant_id, sample.project_id, sample.partition)
         if before is None and (fresh := fresh_of(sample)) is not None:
@@ -284,10 +290,10 @@ class Board:
         """Return how many leases have ended and are neither answered nor taken back."""
         return sum(self._ends.count_before(partition, now_ms, self._stands) for partition in self._owned)
 
-    def is_behind(self, document_id: str, revision: int, partition: int) -> bool:
-        """Return whether the store has a newer revision of a sample of a partition than is known here."""
+    def revision(self, document_id: str, partition: int) -> int:
+        """Return the revision of a sample of a partition that is known here; 0 where none is."""
         known = self.shelf.find(document_id, partition)
-        return known is None or known.revision < revision
+        return 0 if known is None else known.revision
 
     def _stands(self, due: DueLease) -> bool:
         known = self.shelf.known(due.document_id)
@@ -311,11 +317,7 @@ class Board:
         self.due.move(scope, due_work_of(before), due_work_of(now))
 
     def _keep_newer(self, id_: str, found: Loose | Known, in_run: Brief, created_ms: int) -> bool:
-        """Take from the sums what the older of two says of a sample, and forget it if it stands beside the run.
-
-        Returns:
-            Whether what stands beside the run is kept.
-        """
+        """Take from the sums what the older of two says, and return whether that was the run: else what was found goes."""
         known = found.brief if isinstance(found, Loose) else found
         if known.revision >= in_run.revision:
             self._recount(in_run.scope, created_ms, in_run, None)

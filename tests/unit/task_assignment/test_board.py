@@ -116,13 +116,13 @@ def test_an_older_copy_of_a_sample_changes_nothing():
     assert isinstance(board.pick(a_seeker()), Empty)
 
 
-def test_the_board_knows_which_samples_it_has_an_older_copy_of():
+def test_the_board_knows_of_which_revision_its_samples_are():
     sample = a_sample()
     board = a_board(sample)
     id_ = f"{sample.tenant_id}/{sample.sample_id}"
 
-    assert [board.is_behind(id_, revision, PARTITION) for revision in (1, 2)] == [False, True]
-    assert board.is_behind(f"{sample.tenant_id}/unheard-of", 1, PARTITION)
+    assert board.revision(id_, PARTITION) == 1
+    assert board.revision(f"{sample.tenant_id}/unheard-of", PARTITION) == 0
 
 
 def test_what_is_ready_is_told_as_none_once_the_last_slot_is_taken():

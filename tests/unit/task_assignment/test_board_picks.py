@@ -345,4 +345,4 @@ def test_what_is_done_costs_no_object_either():
     board.swap(3, pack(board.shelf.snapshot(3)))
 
     assert not list(board.shelf.beside({3}))
-    assert not board.is_behind(f"{sample.tenant_id}/{sample.sample_id}", 2, 3)
+    assert board.revision(f"{sample.tenant_id}/{sample.sample_id}", 3) == 2

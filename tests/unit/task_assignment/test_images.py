@@ -12,6 +12,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from services.task_assignment import imaging
+from services.task_assignment.claims import ClaimRequest
 from services.task_assignment.domain.board import Board
 from services.task_assignment.images import ALWAYS_REPLAYED, Manifest, document_of, manifest_of
 from services.task_assignment.imaging import Imager
@@ -19,7 +20,7 @@ from shared.ids import sample_id_of
 from tests.builders import PROJECT, TENANT, a_sample_erased, a_sample_ingested
 from tests.fakes import CrashError, Fuse
 from tests.memory_tasks import MemoryImages, MemoryTasks
-from tests.unit.task_assignment.work_under_test import PARTITION, Replica, WorkUnderTest, a_work_catalog
+from tests.unit.task_assignment.work_under_test import PARTITION, Replica, WorkUnderTest, a_principal, a_work_catalog
 
 SAMPLES = 6
 
@@ -380,6 +381,31 @@ async def test_a_store_that_takes_no_image_is_not_asked_again_at_once():
     await imager.keep()
 
     assert len(work.images.fuse.passed) == asked
+    await work.stop()
+
+
+async def test_what_the_store_has_forgotten_is_open_again_though_an_image_has_it_as_done():
+    work = await some_work()
+    before = work.store.sample_documents.documents
+    for who in ("ana", "bo"):
+        [granted] = (await work.claim(who, roles=["annotator"])).granted
+        work.submit(granted.lease)
+    await work.fold()
+    await work.replicas[0].imager.keep()
+    work.store.sample_documents.put_back(before)
+
+    replica = Replica(work.store, work.images, work.catalog, work.log, work.clock)
+    await replica.start(work._samples.lengths)
+    await replica.keeper.repair_after_images()
+
+    as_stored = await read_everything(work)
+    assert replica.board.tally.counts() == as_stored.tally.counts()
+    assert replica.board.waiting() == as_stored.waiting()
+    answers = [
+        await replica.desk.claim(ClaimRequest(a_principal(who), SAMPLES)) for who in ("chi", "dee", "eve", "fay")
+    ]
+    assert sum(len(answer.granted) for answer in answers) == 2 * SAMPLES
+    await replica.stop()
     await work.stop()
 
 
