@@ -331,13 +331,15 @@ class Consumer:
 
     async def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Let go of partitions that the group takes from us."""
-        if self._subscriber.consumer is not None:
-            await self._commits.flush(self._subscriber.consumer)
-        self._commits.forget(partitions)
-        for partition in partitions:
-            telemetry.forget_lag(self._group, partition.topic, partition.partition)
-        if self._watcher is not None:
-            await self._watcher.on_revoked(partitions)
+        try:
+            if self._subscriber.consumer is not None:
+                await self._commits.flush(self._subscriber.consumer)
+        finally:  # whatever the broker says, others have them now
+            self._commits.forget(partitions)
+            for partition in partitions:
+                telemetry.forget_lag(self._group, partition.topic, partition.partition)
+            if self._watcher is not None:
+                await self._watcher.on_revoked(partitions)
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types

@@ -127,10 +127,14 @@ class Desk:
         }
         samples = await self._store.samples(wanted) if wanted else {}
         await self._limits.prepare(claim.request.principal.tenant_id for claim in batch)
-        return [
-            self._planner.plan(claim, annotators.get(id_), holdings[id_], samples)
-            for claim, id_ in zip(batch, ids, strict=True)
-        ]
+        rounds: list[Round] = []
+        for claim, id_ in zip(batch, ids, strict=True):
+            try:
+                rounds.append(self._planner.plan(claim, annotators.get(id_), holdings[id_], samples))
+            except Exception as error:  # it is this claim's own
+                if not claim.done.done():
+                    claim.done.set_exception(error)
+        return rounds
 
     async def _answer(self, rounds: Sequence[Round], lost: set[str], samples: Mapping[str, StoredSample]) -> None:
         announced: list[Event] = []

@@ -135,10 +135,16 @@ class Imager:
         try:
             for partition in sorted(self._board.whole):
                 if self._is_due(partition, began):
-                    await self._keep(partition)
+                    await self._try_to_keep(partition)
         finally:  # what failed has cost as much
             ended = time.monotonic()
             self._rests_until = ended + self._rest * (ended - began)
+
+    async def _try_to_keep(self, partition: int) -> None:
+        try:
+            await self._keep(partition)
+        except Exception:  # the next partition may have better luck
+            log.exception("image_not_kept", partition=partition)
 
     def _is_due(self, partition: int, now: float) -> bool:
         state, at = self._kept.get(partition, (None, float("-inf")))

@@ -22,6 +22,7 @@ from services.task_assignment.leases import lease_of, released
 from services.task_assignment.loading import Loader
 from services.task_assignment.metrics import EXPIRED, HELD, LATE, OLDEST, OWNED, READY, WHOLE
 from services.task_assignment.store import Store
+from shared.background import Background
 from shared.clock import Clock, to_ms
 from shared.consumer import PartitionWatcher
 from shared.events.samples import SampleIngested
@@ -40,6 +41,7 @@ D = TypeVar("D", DueLease, DueReturn)
 
 SUBMISSION_TOPICS: Final = (AnnotationSubmitted.topic, ReviewSubmitted.topic)
 SYSTEM_TENANT: Final = "-"
+ANNOUNCE_AGAIN_SECONDS: Final = 1.0
 REPAIR_EVERY: Final = timedelta(minutes=1)
 REPAIR_REST: Final = 20
 """How many times as long as a look at all samples the board goes without one, at least."""
@@ -64,6 +66,9 @@ class Keeper(PartitionWatcher):
         self._loader = Loader(store, board, self._books, imager)
         self._repairs_after = 0.0
         self._assignments = 0
+        self._told_of = 0
+        """Of which assignment the gateways have been told."""
+        self._announcing = Background("announce the replica")
 
     async def on_assigned(
         self, partitions: Sequence[TopicPartition], positions: Mapping[TopicPartition, int]
@@ -81,10 +86,7 @@ class Keeper(PartitionWatcher):
         manifests = await self._imager.begin(topics)
         self._board.own(came)
         self._loader.load({partition: manifests.get(partition) for partition in came})
-        try:
-            await self._announce()
-        except Exception:  # the board has begun from images: what came after them has to be read whoever knows of us
-            log.exception("member_not_announced")
+        self._announcing.begin(self._announce_until_known)
         log.info("partitions_taken_over", partitions=len(came), images=len(manifests))
         return {
             TopicPartition(topic, partition): offset
@@ -176,6 +178,7 @@ class Keeper(PartitionWatcher):
 
     async def leave(self) -> None:
         """Say that nothing is served here any more."""
+        await self._announcing.stop()
         await self._loader.stop()
         self._board.disown(self._board.owned)
         await self._announce()
@@ -222,6 +225,17 @@ class Keeper(PartitionWatcher):
         for topic in SUBMISSION_TOPICS:
             tick = Ticked(event_id=new_id(), tenant_id=SYSTEM_TENANT, occurred_at=self._clock())
             await self._producer.publish_to(tick, topic, partition)
+
+    async def _announce_until_known(self) -> None:
+        """Say what is served here until the broker has it, beside the rebalance, which must not wait for that."""
+        while self._told_of != (assignment := self._assignments):
+            try:
+                await self._announce()
+            except Exception:
+                log.exception("member_not_announced")
+                await asyncio.sleep(ANNOUNCE_AGAIN_SECONDS)
+            else:
+                self._told_of = assignment
 
     async def _announce(self) -> None:
         member = AssignmentMemberAnnounced(

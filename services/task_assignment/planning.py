@@ -105,23 +105,33 @@ class Planner:
         return reasons.reason or reason, SOON
 
     def _pick(self, round_: Round, want: int, now_ms: int) -> None:
+        """Pick slots for a claim. Where that fails nothing stays picked, or it would be held back from all for good."""
+        picked: list[Pick] = []
         held = {each.lease.task_id for each in round_.live} | {each.task_id for each in round_.holdings.leases}
-        for _ in range(want):
-            pick = self._board.pick(round_.seeker, held)
-            if isinstance(pick, Empty):
-                round_.reason = pick.reason
-                return
-            lease = self._lease(pick, round_.claim.request.principal, now_ms)
-            held.add(pick.task_id)
-            if lease.project_id in round_.most_held:
-                round_.most_held[lease.project_id] -= 1
-                if round_.most_held[lease.project_id] <= 0:
-                    full = round_.seeker.inactive | {lease.project_id}
-                    round_.seeker = round_.seeker._replace(inactive=full)
-            round_.picks.append((pick, lease))
-            seen = round_.holdings.seen.get(lease.project_id, 0)
-            leases = (*round_.holdings.leases, self._held(lease, seen))
-            round_.holdings = round_.holdings._replace(leases=leases)
+        try:
+            while len(picked) < want:
+                pick = self._board.pick(round_.seeker, held)
+                if isinstance(pick, Empty):
+                    round_.reason = pick.reason
+                    return
+                picked.append(pick)
+                held.add(pick.task_id)
+                self._add(round_, pick, self._lease(pick, round_.claim.request.principal, now_ms))
+        except Exception:
+            for pick in picked:
+                self._board.done_with(pick)
+            raise
+
+    def _add(self, round_: Round, pick: Pick, lease: Lease) -> None:
+        if lease.project_id in round_.most_held:
+            round_.most_held[lease.project_id] -= 1
+            if round_.most_held[lease.project_id] <= 0:
+                full = round_.seeker.inactive | {lease.project_id}
+                round_.seeker = round_.seeker._replace(inactive=full)
+        round_.picks.append((pick, lease))
+        seen = round_.holdings.seen.get(lease.project_id, 0)
+        leases = (*round_.holdings.leases, self._held(lease, seen))
+        round_.holdings = round_.holdings._replace(leases=leases)
 
     def _held(self, lease: Lease, seen: int) -> Held:
         version = self._catalog.version(lease.tenant_id, lease.project_id, lease.project_version)

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
-from services.task_assignment.claims import ClaimRequest
+import pytest
+
+from services.task_assignment.claims import ClaimAnswer, ClaimRequest
 from services.task_assignment.desk import Desk
 from services.task_assignment.domain.annotator import Annotator
 from services.task_assignment.domain.board import Board
@@ -178,3 +180,24 @@ async def test_guidelines_of_a_task_that_nobody_was_told_of_are_not_taken_for_re
         [given] = (await desk.claim(a_claim())).granted
 
     assert given.seen == 1
+
+
+async def test_a_claim_that_cannot_be_planned_fails_alone_and_holds_no_slot_back(monkeypatch: pytest.MonkeyPatch):
+    async with a_desk(a_sample(sample_id="s1")) as (desk, _):
+        lease_of = desk._planner._lease
+
+        def broken(pick: Pick, principal: Principal, now_ms: int) -> Lease:
+            if principal.subject == "ana":
+                raise KeyError("a bug of ours")
+            return lease_of(pick, principal, now_ms)
+
+        monkeypatch.setattr(desk._planner, "_lease", broken)
+        failed, served = await asyncio.gather(
+            desk.claim(a_claim("ana")), desk.claim(a_claim("bo")), return_exceptions=True
+        )
+        monkeypatch.undo()
+        again = await desk.claim(a_claim("ana"))
+
+    assert isinstance(failed, KeyError)
+    assert isinstance(served, ClaimAnswer)
+    assert (len(served.granted), len(again.granted)) == (1, 1)

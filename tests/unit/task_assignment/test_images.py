@@ -16,6 +16,7 @@ from services.task_assignment.claims import ClaimRequest
 from services.task_assignment.domain.board import Board
 from services.task_assignment.images import ALWAYS_REPLAYED, Manifest, document_of, manifest_of
 from services.task_assignment.imaging import Imager
+from shared.events.tasks import AssignmentMemberAnnounced
 from shared.ids import sample_id_of
 from tests.builders import PROJECT, TENANT, a_sample_erased, a_sample_ingested
 from tests.fakes import CrashError, Fuse
@@ -374,13 +375,50 @@ async def test_a_store_that_takes_no_image_is_not_asked_again_at_once():
     imager = Imager(work.images, board, partitions=1, every=timedelta(0), rest=1e9)
     await imager.begin({PARTITION: dict(work.images.of[PARTITION].offsets)})
     work.images.fuse = Fuse(0)
-    with pytest.raises(CrashError):
-        await imager.keep()
+    await imager.keep()
     asked = len(work.images.fuse.passed)
 
     await imager.keep()
 
     assert len(work.images.fuse.passed) == asked
+    await work.stop()
+
+
+class ChoosyImages(MemoryImages):
+    """A store that takes no image of one partition."""
+
+    async def write(self, manifest: Manifest, data: bytes) -> bool:
+        if manifest.partition == 0:
+            raise ConnectionError("not this one")
+        return await super().write(manifest, data)
+
+
+async def test_a_partition_whose_image_is_not_taken_keeps_no_other_from_having_one():
+    images, board = ChoosyImages(), Board()
+    imager = Imager(images, board, partitions=2)
+    await imager.begin({0: {"topic": 0}, 1: {"topic": 0}})
+    board.own([0, 1])
+    board.complete(0)
+    board.complete(1)
+
+    await imager.keep()
+
+    assert set(images.of) == {1}
+
+
+async def test_gateways_are_told_who_serves_a_partition_once_the_broker_answers(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("services.task_assignment.keeper.ANNOUNCE_AGAIN_SECONDS", 0.001)
+    work = WorkUnderTest(await a_work_catalog())
+    work.log.is_away = True
+    await work.start()
+    assert not work.log.of(AssignmentMemberAnnounced)
+
+    work.log.is_away = False
+    async with asyncio.timeout(5):
+        await work.replicas[0].keeper._announcing.ended()
+
+    told = work.log.of(AssignmentMemberAnnounced)
+    assert [(each.address, each.partitions) for each in told] == [("http://replica", [PARTITION])]
     await work.stop()
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.task_assignment.domain.image import Image, from_bytes, to_bytes
-from services.task_assignment.domain.kept import Brief, Fresh, Scope
+from services.task_assignment.domain.image import FORMAT, Image, from_bytes, to_bytes
+from services.task_assignment.domain.kept import Brief, Fresh, Scope, counted, fresh_of
 from services.task_assignment.domain.packed import Cursor, Loose, PackedRun, Snapshot, pack, queue_of, sums_of
 from services.task_assignment.domain.ready import order_of
 from shared.ids import sample_id_of
+from tests.unit.task_assignment.test_tasks import a_sample
 
 COUNTS = (("samples.open", 1),)
 ID = sample_id_of("t", "p", "s")
@@ -98,3 +100,27 @@ def test_an_id_that_only_looks_like_a_uuid_is_not_packed_and_finds_none(look_ali
     assert not packed.loose
     assert len(packed.run) == 0
     assert run.find(f"t/{look_alike}") is None
+
+
+def test_what_an_image_says_of_samples_has_not_changed_its_meaning_under_the_same_format():
+    """Where this fails, FORMAT has to change with it: an image of before would be believed to say what it says now."""
+    untouched, overdue = a_sample(), a_sample(due_at=datetime(2026, 1, 2, tzinfo=UTC))
+    done = untouched.model_copy(update={"tasks": {}, "finalized": 1})
+
+    told = [(counted(each), fresh_of(each)) for each in (untouched, overdue, done)]
+
+    counts = (
+        ("finalizations", 0),
+        ("languages.en", 1),
+        ("leases.expired", 0),
+        ("samples.open", 1),
+        ("slots.first_pass.free", 2),
+        ("tasks.first_pass.open", 1),
+    )
+    fresh = Fresh(1, "en", 0, "first_pass", ("0", "1"))
+    assert FORMAT.startswith("1-")
+    assert told == [
+        (counts, fresh),
+        (counts, fresh._replace(due_ms=overdue.due_ms)),
+        ((("finalizations", 1), ("languages.en", 1), ("samples.final", 1)), None),
+    ]
