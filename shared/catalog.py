@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from typing import Any, Final, TypeGuard
 
-from shared.errors import NotFoundError, UnknownVersionError
+from shared.errors import NotFoundError, UnavailableError, UnknownVersionError
 from shared.events.base import Event
 from shared.events.projects import ProjectPaused, ProjectRefused, ProjectState, ProjectVersioned
 from shared.events.taxonomies import TaxonomyRefused, TaxonomyVersioned
@@ -19,6 +19,7 @@ from shared.log_reader import LogReader
 from shared.settings import SharedSettings
 from shared.taxonomies import Taxonomies
 
+CATCH_UP_SECONDS: Final = 3.0
 KEPT_OUTCOMES: Final = 1000
 
 Outcome = ProjectVersioned | ProjectRefused | ProjectPaused | TaxonomyVersioned | TaxonomyRefused
@@ -53,6 +54,8 @@ class Catalog:
         self._deleted: dict[str, frozenset[str]] = {}
         self._outcomes: OrderedDict[str, Outcome] = OrderedDict()
         self._changed = asyncio.Condition()
+        self.catch_up: Callable[[], Awaitable[None]] = _is_caught_up
+        """Return once all that is published now has been read; whoever reads for the catalog puts it here."""
 
     def version(self, tenant_id: str, project_id: str, number: int) -> ProjectVersion:
         """Return the version that an event names.
@@ -75,6 +78,34 @@ class Catalog:
         if not found or project_id in self.deleted(tenant_id):
             raise NotFoundError(f"There is no project {project_id!r}; PUT /v1/projects/{project_id} publishes one.")
         return found[max(found)]
+
+    async def newest(self, tenant_id: str, project_id: str) -> ProjectVersion:
+        """Return the project's newest version, also of one that was published through another process a moment ago.
+
+        Raises:
+            NotFoundError: The tenant has no such project, or has deleted it.
+            UnavailableError: It is not known, and the log cannot be read.
+        """
+        if (tenant_id, project_id) not in self._versions:
+            await self._catch_up()
+        return self.latest(tenant_id, project_id)
+
+    async def named(self, tenant_id: str, project_id: str, number: int) -> ProjectVersion:
+        """Return a version that a client names, which may have been published through another process a moment ago.
+
+        Raises:
+            UnknownVersionError: It was never published.
+            UnavailableError: It is not known, and the log cannot be read.
+        """
+        if not self.knows(tenant_id, project_id, number):
+            await self._catch_up()
+        return self.version(tenant_id, project_id, number)
+
+    async def _catch_up(self) -> None:
+        try:
+            await asyncio.wait_for(self.catch_up(), CATCH_UP_SECONDS)
+        except TimeoutError as error:
+            raise UnavailableError("What was published last cannot be read; send the same request again.") from error
 
     def knows(self, tenant_id: str, project_id: str, number: int) -> bool:
         """Return whether the version has been read."""
@@ -162,6 +193,10 @@ class Catalog:
             self._deleted[event.tenant_id] = self.deleted(event.tenant_id) | {event.project_id}
 
 
+async def _is_caught_up() -> None:
+    """Do nothing: nobody reads for this catalog."""
+
+
 class CatalogReader(LogReader):
     """Keeps a catalog up to date."""
 
@@ -169,6 +204,7 @@ class CatalogReader(LogReader):
         types = (ProjectVersioned, ProjectPaused, ProjectRefused, TaxonomyVersioned, TaxonomyRefused)
         super().__init__(settings, health, "catalog", types, catalog.learn)
         self._catalog = catalog
+        catalog.catch_up = self.sync
 
     async def ensure(self, events: Sequence[Event]) -> None:
         """Wait for the versions that events name, until known or until all that is published now has been read."""

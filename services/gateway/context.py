@@ -65,14 +65,14 @@ class Context:
         """Put facts into the log; the client may be answered when this returns."""
         return await self.producer.answer_for(events)
 
-    def active_project(self, principal: Principal, project_id: str) -> ProjectVersion:
+    async def active_project(self, principal: Principal, project_id: str) -> ProjectVersion:
         """Return the newest version of a project that takes work.
 
         Raises:
             NotFoundError: There is no such project.
             ConflictError: It is paused or archived.
         """
-        version = self.catalog.latest(principal.tenant_id, project_id)
+        version = await self.catalog.newest(principal.tenant_id, project_id)
         state = self.catalog.state(principal.tenant_id, project_id)
         if state != "active":
             raise ConflictError(f"Project {project_id!r} is {state}; POST /v1/projects/{project_id}/resume first.")

@@ -55,7 +55,7 @@ def create_router(context: Context) -> APIRouter:
     async def freeze(project: ProjectId, body: FreezeBody, caller: Caller, request: Request) -> Job:
         """Freeze the project's labels of record, as of now, into a dataset version."""
         caller.require(MANAGERS, project)
-        context.catalog.latest(caller.tenant_id, project)
+        await context.catalog.newest(caller.tenant_id, project)
         job_id = _job_id(caller, request)
         event = DatasetRequested(
             **context.envelope(caller, request, "dataset", job_id),

@@ -136,7 +136,7 @@ class Door:
     async def _annotation(self, record: ExternalRecord, caller: Principal) -> Event:
         body = _parsed(record, ExternalAnnotation)
         caller.require({"integration"}, body.project)
-        self._context.active_project(caller, body.project)
+        await self._context.active_project(caller, body.project)
         sample_id = _sample_of(caller, body.project, body.sample_id, body.external_id)
         facts = await self._facts(caller, body.project, sample_id, record)
         if not self._context.catalog.knows(caller.tenant_id, facts.project_id, facts.project_version):
@@ -162,7 +162,7 @@ class Door:
     async def _prediction(self, record: ExternalRecord, caller: Principal) -> Event:
         body = _parsed(record, ExternalPrediction)
         caller.require({"integration"}, body.project)
-        version = self._context.catalog.latest(caller.tenant_id, body.project)
+        version = await self._context.catalog.newest(caller.tenant_id, body.project)
         checked = await asyncio.to_thread(check_prediction, version, body)
         refuse(checked.faults, "The prediction")
         content = content_hash(body.model_dump(mode="json"))

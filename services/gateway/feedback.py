@@ -65,7 +65,7 @@ def create_router(context: Context) -> APIRouter:
     async def predict(project: ProjectId, caller: Caller, request: Request) -> JobAccepted:
         """Send a model's predictions, one JSON object a line; lines with faults are refused one by one."""
         caller.require(SENDERS, project)
-        version = context.catalog.latest(caller.tenant_id, project)
+        version = await context.catalog.newest(caller.tenant_id, project)
         cause = cause_of(request)
         job_id = f"feedback-{derived_id(caller.tenant_id, *cause) if cause else new_id()}"
         total, last = await write_lines(

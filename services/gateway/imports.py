@@ -89,7 +89,7 @@ def create_router(context: Context) -> APIRouter:
         `{"upload": …}` names a file to import, `{"prefix": "s3://…"}` objects of a registered bucket.
         """
         caller.require(SENDERS, project)
-        version = context.active_project(caller, project)
+        version = await context.active_project(caller, project)
         cause = cause_of(request)
         job_id = f"ingest-{derived_id(caller.tenant_id, *cause) if cause else new_id()}"
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()

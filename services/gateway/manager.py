@@ -52,7 +52,7 @@ def create_router(context: Context) -> APIRouter:
         """Drop the labels and verdicts that somebody has given until now, and have that work done anew: a job."""
         caller.require(MANAGERS, body.project)
         if body.project is not None:
-            context.catalog.latest(caller.tenant_id, body.project)
+            await context.catalog.newest(caller.tenant_id, body.project)
         elif caller.projects:
             raise ForbiddenError("Your key is for some projects only; name one of them as `project`.")
         cause = cause_of(request)

@@ -136,7 +136,7 @@ def create_router(context: Context) -> APIRouter:
     async def upload(body: UploadBody, caller: Caller, request: Request) -> UploadView:
         """Get an address to upload a file to, or one for each part; a sample then names the upload's id."""
         caller.require(SENDERS, body.project)
-        version = context.active_project(caller, body.project)
+        version = await context.active_project(caller, body.project)
         if body.size > MAX_UPLOAD_BYTES:
             raise BodyTooLargeError(f"A file may have {MAX_UPLOAD_BYTES} bytes; this one has {body.size}.")
         refuse(upload_faults(version.spec, body.size, body.media_type, body.slot), "The upload")

@@ -111,13 +111,13 @@ def create_router(context: Context) -> APIRouter:
     async def read(project: ProjectId, caller: Caller) -> Response:
         """Return a project's newest version."""
         caller.require(READERS | WORKERS, project)
-        return _shown(context, context.catalog.latest(caller.tenant_id, project))
+        return _shown(context, await context.catalog.newest(caller.tenant_id, project))
 
     @router.get("/{project}/versions")
     async def versions(project: ProjectId, caller: Caller) -> dict[str, Any]:
         """Return a project's versions, the newest first."""
         caller.require(READERS | WORKERS, project)
-        context.catalog.latest(caller.tenant_id, project)
+        await context.catalog.newest(caller.tenant_id, project)
         found = context.catalog.versions(caller.tenant_id, project)
         return {"items": [_view(context, each, full=False) for each in reversed(found)], "next": None}
 
@@ -125,7 +125,7 @@ def create_router(context: Context) -> APIRouter:
     async def version(project: ProjectId, number: int, caller: Caller) -> Response:
         """Return one version of a project."""
         caller.require(READERS | WORKERS, project)
-        context.catalog.latest(caller.tenant_id, project)
+        await context.catalog.newest(caller.tenant_id, project)
         if not context.catalog.knows(caller.tenant_id, project, number):
             raise NotFoundError(f"Project {project!r} has no version {number}; GET …/versions lists them.")
         return _shown(context, context.catalog.version(caller.tenant_id, project, number))
@@ -139,7 +139,7 @@ def _add_states(router: APIRouter, context: Context) -> None:
 
     async def change(project: str, state: ProjectState, caller: Principal, request: Request) -> dict[str, str]:
         caller.require(MANAGERS, project)
-        context.catalog.latest(caller.tenant_id, project)
+        await context.catalog.newest(caller.tenant_id, project)
         event = ProjectStateRequested(
             **context.envelope(caller, request, *cause_of(request)),
             project_id=project,
@@ -172,7 +172,7 @@ def _add_states(router: APIRouter, context: Context) -> None:
     @router.delete("/{project}")
     async def delete(project: ProjectId, caller: Caller, request: Request) -> dict[str, str]:
         """Delete an archived project, for good: nothing of it is found any more, and its name is not given again."""
-        context.catalog.latest(caller.tenant_id, project)
+        await context.catalog.newest(caller.tenant_id, project)
         state = context.catalog.state(caller.tenant_id, project)
         if state != "archived":
             raise ConflictError(f"Project {project!r} is {state}; POST …/archive first, so that no work is lost.")

@@ -64,7 +64,8 @@ def _add(router: APIRouter, context: Context, read: Read) -> None:
     async def forward(request: Request, caller: Caller) -> Response:
         project = request.path_params.get("project")
         if project is not None and not (read.even_deleted and project in context.catalog.deleted(caller.tenant_id)):
-            context.catalog.latest(caller.tenant_id, project)  # a project that is not there has no empty lists either
+            # A project that is not there has no empty lists either.
+            await context.catalog.newest(caller.tenant_id, project)
         return await context.inner.forward(read.service, caller, request)
 
     router.add_api_route(

@@ -33,7 +33,7 @@ def create_router(context: Context) -> APIRouter:
     ) -> Accepted:
         """Add one sample; sent twice, it is one sample."""
         caller.require(SENDERS, project)
-        version = context.active_project(caller, project)
+        version = await context.active_project(caller, project)
         searched = version.spec.searches_pii
         checked = await asyncio.to_thread(check_body, version, body) if searched else check_body(version, body)
         refuse(checked.faults, "The sample")

@@ -207,7 +207,7 @@ async def _judged_by(
     Raises:
         NotFoundError: The project was deleted since.
     """
-    context.catalog.latest(caller.tenant_id, lease.project_id)
+    await context.catalog.newest(caller.tenant_id, lease.project_id)
     facts = context.facts.get(caller.tenant_id, lease.task_id)
     if facts is None:
         answer = await context.inner.ask("task_assignment", "GET", f"/v1/tasks/{lease.task_id}/facts", caller, request)
@@ -215,7 +215,7 @@ async def _judged_by(
             raise LabelmeshError(f"The facts of task {lease.task_id} cannot be read: {answer.body.decode()}")
         context.facts.put(caller.tenant_id, lease.task_id, answer.json())
         facts = read_facts(answer.json())
-    return context.catalog.version(caller.tenant_id, lease.project_id, lease.project_version), facts
+    return await context.catalog.named(caller.tenant_id, lease.project_id, lease.project_version), facts
 
 
 def _languages(request: Request) -> list[str]:

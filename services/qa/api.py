@@ -98,7 +98,7 @@ def create_router(caller_of: CallerOf, queries: QaQueries, catalog: Catalog, rep
     @router.get("/agreement")
     async def get_agreement(project_id: str, caller: Caller) -> AgreementReport:
         """Return Krippendorff's alpha and the plain agreement of each field, and how many samples are where."""
-        version = version_of(catalog, caller, project_id)
+        version = await version_of(catalog, caller, project_id)
         async with one_at_a_time:
             found = await queries.newest(caller.tenant_id, project_id, report_samples)
             fields = await asyncio.to_thread(_agreement, version, found)
@@ -120,7 +120,7 @@ def create_router(caller_of: CallerOf, queries: QaQueries, catalog: Catalog, rep
         limit: Annotated[int, Query(ge=1, le=200, description="How many items a page holds at most.")] = 50,
     ) -> AnnotatorPage:
         """Return how the project's annotators do, field by field."""
-        version_of(catalog, caller, project_id)
+        await version_of(catalog, caller, project_id)
         found = await queries.annotators(caller.tenant_id, project_id, after=cursor, limit=limit + 1)
         last = found[limit - 1].annotator_id if len(found) > limit else None
         return AnnotatorPage(items=[_annotator_view(each) for each in found[:limit]], next=last)
@@ -128,9 +128,9 @@ def create_router(caller_of: CallerOf, queries: QaQueries, catalog: Catalog, rep
     return router
 
 
-def version_of(catalog: Catalog, caller: Principal, project_id: str) -> ProjectVersion:
+async def version_of(catalog: Catalog, caller: Principal, project_id: str) -> ProjectVersion:
     """Return the project's newest version, to those who may read its figures."""
-    version = catalog.latest(caller.tenant_id, project_id)
+    version = await catalog.newest(caller.tenant_id, project_id)
     caller.require(READERS, project_id)
     return version
 

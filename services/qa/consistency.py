@@ -107,7 +107,7 @@ def create_consistency_router(
     @router.get("/consistency")
     async def get_consistency(project_id: str, caller: Caller) -> ConsistencyReport:
         """Return how often labels and answers keep each rule, and which samples keep them least."""
-        version = version_of(catalog, caller, project_id)
+        version = await version_of(catalog, caller, project_id)
         counts, errors = await counters.read(caller.tenant_id, project_id)
         current = {rule_key(rule.id, rule.digest): str(rule.severity) for rule in version.spec.rules}
         severities = {rule.id: str(rule.severity) for rule in version.spec.rules}

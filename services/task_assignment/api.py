@@ -109,7 +109,7 @@ def _add_reads(router: APIRouter, parts: Parts) -> None:
     async def progress(project: str, caller: Caller) -> Progress:
         """Return how far a project is, and what is to be expected of it."""
         caller.require(READERS | WORKERS, project)
-        parts.service.catalog.latest(caller.tenant_id, project)
+        await parts.service.catalog.newest(caller.tenant_id, project)
         scopes = (Scope(caller.tenant_id, project, each) for each in range(parts.service.settings.partitions))
         figures = Figures.sum_of((await parts.store.figures(scopes)).values())
         id_ = f"{caller.tenant_id}/{project}"

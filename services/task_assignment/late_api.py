@@ -104,7 +104,7 @@ def create_late_router(caller_of: CallerOf, reader: LateReader, catalog: Catalog
     ) -> LatePage:
         """Return the samples that are late or will be; `which`: only those that are `overdue`, or by `forecast`."""
         caller.require(MANAGERS | {"auditor"}, project)
-        catalog.latest(caller.tenant_id, project)
+        await catalog.newest(caller.tenant_id, project)
         items, behind = await reader.page(caller.tenant_id, project, which, cursor, limit)
         return LatePage(items=items, next=behind)
 
