@@ -121,27 +121,32 @@ class Line:
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((claim, answer))
         if len(self._under_way) < AT_ONCE:
-            task = asyncio.create_task(self._send_waiting(), name="claims")
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            self._under_way.add(asyncio.create_task(self._send_waiting(), name="claims"))
         try:
             return await asyncio.wait_for(answer, self._patience)
         except TimeoutError as error:
             raise UnavailableError("Task assignment does not answer in time; send the same request again.") from error
 
     async def _send_waiting(self) -> None:
-        while together := self._next_together():
-            try:
-                answers = await self._send([claim for claim, _ in together])
-                answered = list(zip(together, answers, strict=True))
-            except Exception as error:
-                for _, answer in together:
-                    if not answer.done():
-                        answer.set_exception(error)
-                continue
-            for (_, answer), told in answered:
+        try:
+            while together := self._next_together():
+                await self._send_together(together)
+        finally:  # not by a callback: who asks before that is called would wait for a task that has ended
+            if (task := asyncio.current_task()) is not None:
+                self._under_way.discard(task)
+
+    async def _send_together(self, together: Sequence[Waiting]) -> None:
+        try:
+            answers = await self._send([claim for claim, _ in together])
+            answered = list(zip(together, answers, strict=True))
+        except Exception as error:
+            for _, answer in together:
                 if not answer.done():
-                    answer.set_result(told)
+                    answer.set_exception(error)
+            return
+        for (_, answer), told in answered:
+            if not answer.done():
+                answer.set_result(told)
 
     def _next_together(self) -> list[Waiting]:
         """Take what goes in one request: of those who still wait one at least, whatever they have put in their claim."""

@@ -166,3 +166,18 @@ async def test_no_request_is_longer_than_the_service_reads():
     await replica.answer(2)
 
     assert [len(request) for request in replica.requests] == [1, 1, MOST_TOGETHER, 1]
+
+
+async def test_who_comes_in_the_moment_in_which_the_last_requests_end_is_not_forgotten():
+    replica = SlowReplica()
+    line = Line(replica.send, patience=1)
+    await asked(line, "a")
+    await asked(line, "b")
+    for number in range(AT_ONCE):
+        replica._gates[number].set_result(None)
+    await asyncio.sleep(0)  # both have ended, and nobody has been told of it yet
+    asyncio.get_running_loop().call_later(0.01, lambda: replica._gates[AT_ONCE].set_result(None))
+
+    answer = await line.ask(AskedClaim(token="t", body="c"))
+
+    assert answer.body == b"c"
