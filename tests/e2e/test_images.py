@@ -64,7 +64,8 @@ def test_what_can_be_claimed_after_a_kill_is_what_could_be_claimed_before(
     project = gateway.publish(a_spec(quality={"overlap": OVERLAP}, workflow={"lease_seconds": LEASE_SECONDS}))
     ingest(gateway, owner, project, SAMPLES, SAMPLES)
     until(lambda: images_hold(stack), "images of all samples", seconds=IMAGE_SECONDS)
-    with gateway.http(gateway.key_of("ana")) as ana, gateway.http(gateway.key_of("bo")) as bo:
+    ana_key, bo_key = (gateway.key_of(f"{who}-{project}", projects=(project,)) for who in ("ana", "bo"))
+    with gateway.http(ana_key) as ana, gateway.http(bo_key) as bo:
         held = claim(ana, project, HELD)
         answered = claim(bo, project, HELD)
         for task in answered[:3]:
@@ -77,7 +78,7 @@ def test_what_can_be_claimed_after_a_kill_is_what_could_be_claimed_before(
     until(lambda: len(begins(stack)) == before + partitions, "partitions that are whole", seconds=60)
     served: Counter[str] = Counter()
     for number in range(OTHERS):
-        with gateway.http(gateway.key_of(f"other-{number}")) as http:
+        with gateway.http(gateway.key_of(f"other-{number}-{project}", projects=(project,))) as http:
             served.update(task["task"] for task in claim(http, project, HELD))
 
     taken = Counter(task["task"] for task in [*held, *answered])

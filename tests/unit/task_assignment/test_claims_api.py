@@ -20,8 +20,9 @@ from tests.unit.task_assignment.test_hand import work
 from tests.unit.task_assignment.work_under_test import INTERNAL_SECRET, WorkUnderTest, a_principal
 
 
-def a_claim(who: str, body: str = "{}", *roles: Role, secret: str = INTERNAL_SECRET) -> AskedClaim:
-    return AskedClaim(token=sign_internal(secret, a_principal(who, *roles), f"request of {who}", utc_now()), body=body)
+def a_claim(who: str, body: str = "{}", *, role: Role = "annotator", secret: str = INTERNAL_SECRET) -> AskedClaim:
+    token = sign_internal(secret, a_principal(who, role), f"request of {who}", utc_now())  # it lives for minutes alone
+    return AskedClaim(token=token, body=body)
 
 
 async def answers(under_test: WorkUnderTest, claims: Sequence[AskedClaim]) -> list[tuple[int, dict[str, str], Any]]:
@@ -47,18 +48,18 @@ async def test_each_caller_is_given_tasks_of_their_own():
 @pytest.mark.parametrize(
     ("wrong", "status", "problem"),
     [
-        (a_claim("eve", secret="a secret that is not ours, and long enough"), 401, "unauthenticated"),
-        (a_claim("eve", "{}", "viewer"), 403, "forbidden"),
-        (a_claim("eve", "{"), 400, "malformed-body"),
-        (a_claim("eve", ""), 400, "malformed-body"),
-        (a_claim("eve", '{"count": 0}'), 422, "invalid-body"),
-        (a_claim("eve", '{"counts": 1}'), 422, "invalid-body"),
-        (a_claim("eve", "[]"), 422, "invalid-body"),
+        ({"secret": "a secret that is not ours, and long enough"}, 401, "unauthenticated"),
+        ({"role": "viewer"}, 403, "forbidden"),
+        ({"body": "{"}, 400, "malformed-body"),
+        ({"body": ""}, 400, "malformed-body"),
+        ({"body": '{"count": 0}'}, 422, "invalid-body"),
+        ({"body": '{"counts": 1}'}, 422, "invalid-body"),
+        ({"body": "[]"}, 422, "invalid-body"),
     ],
 )
-async def test_what_is_wrong_with_one_is_its_own(wrong: AskedClaim, status: int, problem: str):
+async def test_what_is_wrong_with_one_is_its_own(wrong: dict[str, Any], status: int, problem: str):
     async with work() as under_test:
-        refused, served = await answers(under_test, [wrong, a_claim("bo")])
+        refused, served = await answers(under_test, [a_claim("eve", **wrong), a_claim("bo")])
 
         told_status, headers, told = refused
         assert (told_status, told["type"].rpartition("/")[2]) == (status, problem)
