@@ -38,7 +38,6 @@ class Bookkeeper:
         for scope, figures in (await self._store.figures(counts)).items():
             self._paces[Scope(*scope)] = dict(figures.paces)
         self._seen |= counts
-        self._moved |= counts.keys()
 
     def give_up(self, partitions: Collection[int]) -> None:
         """Forget some partitions."""

@@ -46,10 +46,6 @@ class Tally:
         """Return how many samples, tasks and slots of a scope are in which state."""
         return {name: count for name, count in self._sums.get(scope, {}).items() if count}
 
-    def counts(self) -> dict[Scope, dict[str, int]]:
-        """Return, per tenant, project and partition, how many samples, tasks and slots are in which state."""
-        return {scope: self.of(scope) for scope in self._sums}
-
     def slots_by_stage(self, wanted: str) -> dict[tuple[str, str, str], int]:
         """Return the number of slots in a state (free, leased, done) per tenant, project and stage."""
         found: Counter[tuple[str, str, str]] = Counter()

@@ -11,6 +11,7 @@ from services.task_assignment.domain.ready import Seeker, Serving
 from services.task_assignment.domain.tasks import SampleTasks, on_qa_work_requested
 from shared.ids import sample_id_of
 from tests.builders import a_qa_work_requested
+from tests.unit.task_assignment.tallied import counts_on
 from tests.unit.task_assignment.test_tasks import a_sample, leased
 
 PARTITION = 3
@@ -149,17 +150,17 @@ def test_leases_end_once_and_only_those_that_still_stand():
 
 def test_counts_follow_the_samples_and_go_with_their_partition():
     board = a_board(a_sample(overlap=2))
-    [counts] = board.tally.counts().values()
+    [counts] = counts_on(board).values()
     assert counts["samples.open"] == 1
     assert counts["slots.first_pass.free"] == 2
 
     board.put(leased(a_sample(overlap=2), "0", "ana", "l1"), revision=2)
-    [counts] = board.tally.counts().values()
+    [counts] = counts_on(board).values()
     assert (counts["slots.first_pass.free"], counts["slots.first_pass.leased"]) == (1, 1)
     assert [waiting.slots for waiting in board.waiting().values()] == [1]
 
     board.disown([PARTITION])
-    assert board.tally.counts() == {}
+    assert counts_on(board) == {}
     assert isinstance(board.pick(a_seeker()), Empty)
 
 

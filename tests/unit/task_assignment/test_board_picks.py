@@ -23,6 +23,7 @@ from services.task_assignment.domain.tasks import SampleTasks, Slot, on_qa_work_
 from shared.events.tasks import judges_others
 from shared.ids import sample_id_of
 from tests.builders import PROJECT, a_qa_work_requested
+from tests.unit.task_assignment.tallied import counts_on
 from tests.unit.task_assignment.test_tasks import a_sample
 
 PEOPLE = ("ana", "bo", "chi")
@@ -267,7 +268,7 @@ class Picks(RuleBasedStateMachine):
             of = sums.setdefault((sample.tenant_id, sample.project_id, sample.partition), {})
             for name, count in counted(sample):
                 of[name] = of.get(name, 0) + count
-        assert self.board.tally.counts() == {key: {name: n for name, n in of.items() if n} for key, of in sums.items()}
+        assert counts_on(self.board) == {key: {name: n for name, n in of.items() if n} for key, of in sums.items()}
 
     @invariant()
     def what_waits_is_what_is_free_and_since_when(self) -> None:

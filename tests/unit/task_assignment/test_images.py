@@ -21,6 +21,7 @@ from shared.ids import sample_id_of
 from tests.builders import PROJECT, TENANT, a_sample_erased, a_sample_ingested
 from tests.fakes import CrashError, Fuse
 from tests.memory_tasks import MemoryImages, MemoryTasks
+from tests.unit.task_assignment.tallied import counts_on
 from tests.unit.task_assignment.work_under_test import PARTITION, Replica, WorkUnderTest, a_principal, a_work_catalog
 
 SAMPLES = 6
@@ -45,7 +46,7 @@ async def some_work(external: Iterable[str] = ()) -> WorkUnderTest:
 
 
 def figures(board: Board) -> tuple[object, ...]:
-    return board.tally.counts(), board.waiting(), board.earliest_end(PARTITION)
+    return counts_on(board), board.waiting(), board.earliest_end(PARTITION)
 
 
 async def read_everything(work: WorkUnderTest) -> Board:
@@ -437,7 +438,7 @@ async def test_what_the_store_has_forgotten_is_open_again_though_an_image_has_it
     await replica.keeper.repair_after_images()
 
     as_stored = await read_everything(work)
-    assert replica.board.tally.counts() == as_stored.tally.counts()
+    assert counts_on(replica.board) == counts_on(as_stored)
     assert replica.board.waiting() == as_stored.waiting()
     answers = [
         await replica.desk.claim(ClaimRequest(a_principal(who), SAMPLES)) for who in ("chi", "dee", "eve", "fay")

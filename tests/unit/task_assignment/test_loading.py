@@ -21,6 +21,7 @@ from shared.ledger import Document
 from tests.builders import PROJECT, TENANT, a_sample_ingested
 from tests.fakes import FakeClock
 from tests.memory_tasks import MemoryImages, MemoryTasks
+from tests.unit.task_assignment.tallied import counts_on
 from tests.unit.task_assignment.work_under_test import PARTITION, BrokersLog, Replica, WorkUnderTest, a_work_catalog
 
 SAMPLES = 4
@@ -77,7 +78,7 @@ class Taken:
 
     @property
     def known(self) -> int:
-        return self.board.tally.counts().get(Scope(TENANT, PROJECT, PARTITION), {}).get("samples.open", 0)
+        return counts_on(self.board).get(Scope(TENANT, PROJECT, PARTITION), {}).get("samples.open", 0)
 
     async def until_known(self, count: int) -> None:
         for _ in range(100):
